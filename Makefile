@@ -1,0 +1,45 @@
+# Every target makes what it needs first, once. The virtual environment lives in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help setup check format test bench demo up requirements clean
+help:
+	@echo "make demo | up | test | check | bench | requirements | clean"
+
+$(STAMP): pyproject.toml
+	@echo "installing Holdfast and its tools into $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
+	@touch $@
+
+setup: $(STAMP)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run-lanes
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+demo: $(STAMP)
+	$(BIN)/holdfast demo
+
+up: $(STAMP)
+	$(BIN)/holdfast up
+
+requirements: $(STAMP)
+	$(BIN)/python tests/architecture/requirements.py --write
+
+clean:
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The Chalice application; importing it reads no environment and makes no client."""

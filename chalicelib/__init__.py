@@ -1,0 +1,1 @@
+"""Holdfast: PostgreSQL and Supabase backups that are proven by reading them back."""

@@ -1,0 +1,1 @@
+"""Adapters for one machine: SQLite, a directory, processes, key files."""

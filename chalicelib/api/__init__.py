@@ -1,0 +1,1 @@
+"""The JSON API: routes, schemas, authentication, errors and the OpenAPI document."""

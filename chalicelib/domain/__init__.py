@@ -1,0 +1,1 @@
+"""The rules of backups: values and decisions, without any input or output."""

@@ -1,0 +1,163 @@
+"""How to reach a PostgreSQL server: fields only, never a connection string handed on.
+
+libpq accepts many spellings (host lists, conninfo inside a database name, service files), some of
+which reach another server than the one that was checked. So a URL is taken apart here, by our own
+rules, into one host, one port, one database, one user and a TLS mode; everything else is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import Field
+
+from chalicelib.domain.backup import Value
+from chalicelib.domain.errors import InvalidRequest
+
+ALLOWED_PARAMETERS: Final = frozenset(
+    {"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "application_name"}
+)
+MAX_FIELD = 255
+
+
+class SslMode(StrEnum):
+    """Name libpq's TLS modes that we let through."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_FIELD, pattern=r"^[^\x00]+$")]
+
+
+class Endpoint(Value):
+    """Say where a database is and who asks, without the password.
+
+    `host` is a name, an address, or an absolute folder of a unix socket. `sslrootcert` is the path
+    of a file with root certificates on the worker, or `system`.
+    """
+
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    database: Text = "postgres"
+    user: Text = "postgres"
+    sslmode: SslMode = SslMode.REQUIRE
+    sslrootcert: Annotated[str, Field(max_length=1024)] | None = None
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether the host is a folder of a unix socket."""
+        return self.host.startswith("/")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Join an endpoint with its password; the password never shows in its repr."""
+
+    endpoint: Endpoint
+    password: str = field(repr=False, default="")
+
+    def at(self, database: str) -> Connection:
+        """Return the same connection to another database of the server."""
+        return Connection(self.endpoint.model_copy(update={"database": database}), self.password)
+
+
+def parse_url(url: str) -> Connection:
+    """Take a postgresql:// URL apart; refuse whatever it does not plainly say.
+
+    Raises InvalidRequest, whose message never repeats the URL, because it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _refused("the URL cannot be read") from error
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise _refused("the URL must begin with postgresql://")
+    if parts.fragment or "#" in url:
+        raise _refused("a # in a URL must be written %23")
+    fields = _parameters(parts.query)
+    if parts.hostname is not None:
+        fields.setdefault("host", _host(parts.netloc))
+    if port is not None:
+        fields.setdefault("port", str(port))
+    if parts.username:
+        fields.setdefault("user", unquote(parts.username))
+    if parts.password:
+        fields.setdefault("password", unquote(parts.password))
+    if parts.path.strip("/"):
+        fields.setdefault("dbname", unquote(parts.path[1:]))
+    return _connection(fields)
+
+
+def default_sslmode(host: str) -> SslMode:
+    """Return the TLS mode for a host that names none: encrypted, unless it is this machine."""
+    if host.startswith("/") or host == "localhost":
+        return SslMode.PREFER
+    try:
+        return SslMode.PREFER if ipaddress.ip_address(host).is_loopback else SslMode.REQUIRE
+    except ValueError:
+        return SslMode.REQUIRE
+
+
+def check_host(host: str) -> str:
+    """Return the host unless it is one of libpq's ways to name several servers."""
+    if "," in host:
+        raise _refused("only one host can be named", "host")
+    if not host.startswith("/") and any(c in host for c in "/=@ \t\n"):
+        raise _refused("the host is not a name, an address or a folder", "host")
+    return host
+
+
+def _parameters(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as error:
+        raise _refused("the parameters of the URL cannot be read") from error
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _refused("a parameter of the URL is given twice")
+    unknown = sorted(set(fields) - ALLOWED_PARAMETERS)
+    if unknown:
+        raise _refused(f"the URL parameter {unknown[0][:40]!r} is not taken", unknown[0][:40])
+    fields.pop("application_name", None)
+    return fields
+
+
+def _host(netloc: str) -> str:
+    # urlsplit lower-cases and strips brackets in .hostname; a unix socket folder is %2Fpath.
+    host = netloc.rpartition("@")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return unquote(host.rpartition(":")[0] if ":" in host else host)
+
+
+def _connection(fields: dict[str, str]) -> Connection:
+    host = check_host(fields.get("host") or "localhost")
+    try:
+        endpoint = Endpoint(
+            host=host,
+            port=int(fields.get("port") or 5432),
+            database=fields.get("dbname") or fields.get("user") or "postgres",
+            user=fields.get("user") or "postgres",
+            sslmode=SslMode(fields["sslmode"]) if "sslmode" in fields else default_sslmode(host),
+            sslrootcert=fields.get("sslrootcert") or None,
+        )
+    except ValueError as error:
+        raise _refused("a part of the URL has a value that cannot be") from error
+    return Connection(endpoint, fields.get("password", ""))
+
+
+def _refused(message: str, where: str = "url") -> InvalidRequest:
+    return InvalidRequest(
+        message,
+        hint="Write postgresql://user:password@host:port/database?sslmode=require.",
+        field=where,
+    )

@@ -1,0 +1,46 @@
+"""A job: work the API asks a worker to do, because only workers reach sources and archives."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from chalicelib.domain.backup import BackupOptions, Status, Value
+from chalicelib.domain.errors import ErrorInfo
+from chalicelib.domain.record import Moment, Record
+
+
+class JobKind(StrEnum):
+    """Name what a job does."""
+
+    TEST = "test"
+    ESTIMATE = "estimate"
+    DISCOVER = "discover"
+    VERIFY = "verify"
+
+
+class JobArguments(Value):
+    """Hold what a job needs to know; which fields count depends on its kind."""
+
+    options: BackupOptions | None = None
+    backup_id: str | None = None
+
+
+class Job(Record):
+    """One piece of work and its result; `result` is plain JSON whose shape the kind decides."""
+
+    kind: ClassVar[str] = "job"
+    indexes: ClassVar[tuple[str, ...]] = ("project_id", "status")
+
+    job_kind: JobKind
+    project_id: str
+    arguments: JobArguments = JobArguments()
+    status: Status = Status.PENDING
+    requested_by: str
+    created_at: Moment
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    deadline: Moment
+    owner: str = ""
+    result: dict[str, Any] | None = None
+    error: ErrorInfo | None = None

@@ -1,0 +1,197 @@
+"""The decisions about a backup: pure functions from a record to the writes of one commit.
+
+Each takes the backup as read and returns every write that belongs together: the record itself,
+its audit event, and its notice for the outbox. The catalog refuses the whole commit when the
+record changed in between; the caller reads again and decides again. So a clause that is checked
+here (status, lease generation) holds at the moment of the write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from chalicelib.domain.audit import AuditEvent, Notice
+from chalicelib.domain.backup import MOVES, Backup, Lease, Status, Step
+from chalicelib.domain.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ErrorInfo,
+    HoldfastError,
+    LeaseLost,
+    WorkerLost,
+)
+from chalicelib.domain.record import Insert, Replace, Write
+
+MAX_ATTEMPTS: Final = 2
+LEASE_GRACE: Final = timedelta(seconds=60)
+"""A lease outlives its step's deadline by this much, so that a worker that stops in time is never
+taken for lost."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Carry what a decision must not fetch by itself: the time, the actor, fresh ids."""
+
+    now: datetime
+    actor: str
+    audit_id: str
+    notice_id: str
+
+
+def requested(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
+    """Store a new pending backup."""
+    return (Insert(backup), _audit(backup, stamp, "backup.requested"))
+
+
+def claimed(backup: Backup, stamp: Stamp, *, step: Step, deadline: datetime) -> tuple[Write, ...]:
+    """Take a step under a new lease generation; a dump begins a new attempt.
+
+    Refuses finished backups, steps whose lease is alive in other hands, and a third attempt.
+    """
+    if backup.status.is_terminal:
+        raise Conflict(f"backup is already {backup.status}")
+    held = backup.lease
+    if held is not None and held.owner != stamp.actor and held.expires_at > stamp.now:
+        raise LeaseLost(f"{held.step} is held by another worker until {held.expires_at:%H:%M:%S}Z")
+    attempt = backup.attempt + (1 if step is Step.DUMP else 0)
+    if attempt > MAX_ATTEMPTS:
+        raise WorkerLost(f"the dump was tried {MAX_ATTEMPTS} times and never finished")
+    lease = Lease(
+        generation=(held.generation if held else 0) + 1,
+        owner=stamp.actor,
+        step=step,
+        expires_at=deadline + LEASE_GRACE,
+    )
+    changed = backup.model_copy(
+        update={
+            "status": Status.IN_PROGRESS,
+            "started_at": backup.started_at or stamp.now,
+            "step": step,
+            "attempt": attempt,
+            "lease": lease,
+        }
+    )
+    if backup.status is Status.PENDING:
+        return (Replace(changed), _audit(changed, stamp, "backup.started"))
+    return (Replace(changed),)
+
+
+def require_lease(backup: Backup, generation: int) -> None:
+    """Refuse with `LeaseLost` unless the backup runs under exactly this lease generation."""
+    if backup.status is not Status.IN_PROGRESS:
+        raise LeaseLost(f"backup is {backup.status}")
+    if backup.lease is None or backup.lease.generation != generation:
+        raise LeaseLost("another worker has taken this backup over")
+
+
+def advanced(backup: Backup, generation: int, **results: object) -> tuple[Write, ...]:
+    """Keep what a step found out, while its lease holds."""
+    require_lease(backup, generation)
+    return (Replace(backup.model_copy(update=results)),)
+
+
+def completed(
+    backup: Backup, stamp: Stamp, *, generation: int | None, manifest_sha256: str
+) -> tuple[Write, ...]:
+    """Make the backup `completed`.
+
+    `generation` None is the sweeper rolling forward a backup whose sealed manifest it has read;
+    it may do so only over a lease that is not alive, which its caller has made sure of.
+    """
+    if generation is not None:
+        require_lease(backup, generation)
+    done = _ended(backup, Status.COMPLETED, stamp, manifest_sha256=manifest_sha256)
+    return _terminal_writes(done, stamp, "backup.completed")
+
+
+def failed(
+    backup: Backup, stamp: Stamp, error: HoldfastError, *, generation: int | None
+) -> tuple[Write, ...]:
+    """Make the backup `failed` with a code and a hint, or `cancelled` when that was the cause."""
+    if generation is not None:
+        require_lease(backup, generation)
+    if error.code == "cancelled":
+        return cancelled(backup, stamp)
+    info = error.info
+    done = _ended(
+        backup, Status.FAILED, stamp, error=info, artefacts=(), checksum=None, validated=False
+    )
+    return _terminal_writes(done, stamp, "backup.failed", code=info.code, message=info.message)
+
+
+def cancelled(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
+    """Make the backup `cancelled`; nothing of it is kept."""
+    info = ErrorInfo(
+        code="cancelled",
+        message="the backup was cancelled",
+        hint="Nothing was kept; start a new backup when it suits.",
+    )
+    done = _ended(
+        backup, Status.CANCELLED, stamp, error=info, artefacts=(), checksum=None, validated=False
+    )
+    return _terminal_writes(done, stamp, "backup.cancelled")
+
+
+def cancel_asked(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
+    """Cancel a pending backup at once; raise the flag its worker polls on a running one."""
+    if backup.status.is_terminal:
+        raise Conflict(
+            f"backup is already {backup.status}", hint="Only a pending or running one can stop."
+        )
+    if backup.status is Status.PENDING:
+        return cancelled(backup, stamp)
+    flagged = backup.model_copy(update={"cancel_requested": True})
+    return (Replace(flagged), _audit(flagged, stamp, "backup.cancel-requested"))
+
+
+def lost(backup: Backup, now: datetime) -> HoldfastError:
+    """Say what became of a backup whose worker is gone."""
+    held = backup.lease
+    if held is not None and now >= held.expires_at:
+        return DeadlineExceeded(
+            f"{held.step} did not end within its time", hint=WorkerLost.default_hint
+        )
+    return WorkerLost("the worker ended without a word")
+
+
+def _ended(backup: Backup, status: Status, stamp: Stamp, **update: object) -> Backup:
+    if status not in MOVES[backup.status]:
+        raise Conflict(f"backup is {backup.status} and cannot become {status}")
+    started = backup.started_at
+    return backup.model_copy(
+        update={
+            "status": status,
+            "completed_at": stamp.now,
+            "duration_s": (stamp.now - started).total_seconds() if started else None,
+            "lease": None,
+            **update,
+        }
+    )
+
+
+def _terminal_writes(backup: Backup, stamp: Stamp, event: str, **details: str) -> tuple[Write, ...]:
+    notice = Notice(
+        id=stamp.notice_id,
+        at=stamp.now,
+        event=event,
+        subject_id=backup.id,
+        project_id=backup.project_id,
+        body={"name": backup.name, "status": backup.status.value, **details},
+    )
+    return (Replace(backup), _audit(backup, stamp, event, **details), Insert(notice))
+
+
+def _audit(backup: Backup, stamp: Stamp, action: str, **details: str) -> Insert:
+    return Insert(
+        AuditEvent(
+            id=stamp.audit_id,
+            at=stamp.now,
+            actor=stamp.actor,
+            action=action,
+            subject_id=backup.id,
+            project_id=backup.project_id,
+            details=details,
+        )
+    )

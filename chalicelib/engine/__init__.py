@@ -1,0 +1,1 @@
+"""The PostgreSQL craft: clients, connections, dumping and reading archives."""

@@ -1,0 +1,1 @@
+"""Holdfast on one machine: the web server, the loops, and a PostgreSQL to try things on."""

@@ -1,0 +1,357 @@
+"""What the services need of the world outside, as Protocols with their contracts.
+
+Each port states what every adapter guarantees; one contract suite per port (tests/contracts) holds
+all adapters to it. Adapters translate foreign errors into `domain.errors` and never retry: retry,
+where it helps, wraps a port. All of them may be called from several threads and processes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from chalicelib.domain.audit import Notice
+from chalicelib.domain.backup import (
+    BackupOptions,
+    BackupType,
+    Compression,
+    Format,
+    SourceCounts,
+)
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.execution import Work
+from chalicelib.domain.manifest import Signature
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.record import Page, Query, Record, Write
+
+R = TypeVar("R", bound=Record)
+
+
+class Clock(Protocol):
+    """Tell the time."""
+
+    def now(self) -> datetime:
+        """Return the time as aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, for measuring waits."""
+        ...
+
+
+class Ids(Protocol):
+    """Make identifiers."""
+
+    def new(self) -> str:
+        """Return a fresh ULID: 26 letters and digits that sort by time of making."""
+        ...
+
+
+class Catalog(Protocol):
+    """Keep records, change them by compare-and-swap, list them by index.
+
+    Reads by id see every commit that was acknowledged before; `find` may lag behind on some
+    adapters. Raises StorageFailed when the store itself fails.
+    """
+
+    def get(self, kind: type[R], record_id: str) -> R:
+        """Return the record; NotFound when there is none."""
+        ...
+
+    def find(self, query: Query[R]) -> Page[R]:
+        """Return one page of records, newest first.
+
+        Cost grows with the page (at most MAX_SCAN records read), not with the collection.
+        """
+        ...
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Apply all writes or none, durably.
+
+        An Insert whose id is taken raises Conflict; a Replace or Remove whose revision is not the
+        stored one raises RevisionConflict (a missing record too). On insert the stored revision is
+        1, on replace one more than before; the given records are not changed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """Describe an object in the store."""
+
+    key: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Name a part of an upload as the store acknowledged it."""
+
+    number: int
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Name an upload that is under way."""
+
+    key: str
+    upload_id: str
+
+
+@dataclass(frozen=True)
+class PartLimits:
+    """State a store's limits for parts, in bytes where they are sizes."""
+
+    min_part_bytes: int
+    max_part_bytes: int
+    max_parts: int
+
+
+class ObjectStore(Protocol):
+    """Keep immutable objects, with the semantics of S3 multipart uploads.
+
+    An object appears whole or not at all, and no key is ever written twice. Raises StorageFailed
+    when the store fails (full, unreachable, refused), NotFound for a missing key or upload,
+    Conflict for a key that exists. Adapters verify bytes on the wire by a checksum of their own.
+    """
+
+    limits: PartLimits
+
+    def begin(self, key: str, *, content_type: str) -> Upload:
+        """Open a multipart upload; nothing is visible under the key until it completes."""
+        ...
+
+    def upload_part(self, upload: Upload, number: int, data: bytes) -> Part:
+        """Store part `number` (1…max_parts); the same number again replaces it."""
+        ...
+
+    def complete(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int) -> StoredObject:
+        """Join the parts, ascending by number, into the object, durably.
+
+        Refuses with IntegrityFailed when a part is not the one acknowledged or the total is not
+        `size_bytes`, with StorageFailed when a part but the last is smaller than the minimum, and
+        with Conflict when the key exists. Repeating a completion that succeeded returns the object.
+        """
+        ...
+
+    def abort(self, upload: Upload) -> None:
+        """Drop an upload with all its parts; an unknown upload is fine."""
+        ...
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """List the uploads under way below a prefix."""
+        ...
+
+    def put(self, key: str, data: bytes, *, content_type: str) -> StoredObject:
+        """Store a small object in one go; Conflict when the key exists."""
+        ...
+
+    def head(self, key: str) -> StoredObject:
+        """Describe an object; NotFound when it is not there."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end` (None: to the end), in chunks ≤ 1 MiB."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List the keys below a prefix, sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; a missing key is fine."""
+        ...
+
+    def presign(self, key: str, *, filename: str, lifetime: timedelta, now: datetime) -> str:
+        """Return a URL that serves the object as `filename` to anybody until it expires."""
+        ...
+
+
+class Workflow(Protocol):
+    """Run work in workers. At most one execution exists per (work, id)."""
+
+    def start(self, work: Work, work_id: str) -> None:
+        """Run the work soon; starting the same one again changes nothing."""
+        ...
+
+    def stop(self, work: Work, work_id: str) -> None:
+        """End the execution without grace; a finished or unknown one is fine."""
+        ...
+
+    def is_running(self, work: Work, work_id: str) -> bool:
+        """Tell whether the execution waits or runs; False means it will change nothing any more."""
+        ...
+
+
+class Secrets(Protocol):
+    """Keep passwords and other secrets, encrypted, by name."""
+
+    def put(self, name: str, value: str) -> None:
+        """Store or replace a secret, durably."""
+        ...
+
+    def get(self, name: str) -> str:
+        """Return a secret; NotFound when there is none, IntegrityFailed when it was tampered."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a secret; a missing one is fine."""
+        ...
+
+
+class Signer(Protocol):
+    """Sign manifests and check signatures with one key pair, whose private half never leaves."""
+
+    def sign(self, payload: bytes) -> Signature:
+        """Return the signature over exactly these bytes."""
+        ...
+
+    def verify(self, payload: bytes, signature: Signature) -> None:
+        """Refuse with IntegrityFailed unless our own key signed exactly these bytes.
+
+        The public key inside the signature is not believed: it is for people without Holdfast.
+        """
+        ...
+
+    @property
+    def public_key(self) -> str:
+        """The public key as PEM."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tell people and programs what happened."""
+
+    def deliver(self, notice: Notice) -> None:
+        """Hand one notice over; StorageFailed or SourceUnreachable when that failed."""
+        ...
+
+
+# -- the engine: what workers do with PostgreSQL ---------------------------------------------
+
+
+class Watch(Protocol):
+    """Be asked, at least twice a second, whether the work may go on."""
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Publish progress, if any; raise Cancelled, LeaseLost or DeadlineExceeded to stop."""
+        ...
+
+
+class Sink(Protocol):
+    """Take the bytes of one artefact in order. Its opener completes or aborts it."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take a chunk; StorageFailed when it cannot be kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """Say what a connection test found.
+
+    `clients` are the versions at hand that can dump this server; `problems` are sentences on what
+    would make a backup fail, `warnings` on what to mend.
+    """
+
+    server_version: str
+    database: str
+    user: str
+    tls: bool
+    is_superuser: bool
+    bypasses_rls: bool
+    is_replica: bool
+    clients: tuple[str, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Say what a backup would take: bytes as the catalogue has them, times in seconds."""
+
+    tables: int
+    table_bytes: int
+    large_objects: int
+    database_bytes: int
+
+
+@dataclass(frozen=True)
+class DumpPlan:
+    """Say how a dump will be made; every choice is taken."""
+
+    type: BackupType
+    format: Format
+    compression: Compression
+    engine: str
+    server_version: str
+    client_version: str
+    restore_needs: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DumpResult:
+    """Say what a dump saw. `raw_bytes` is set where the engine itself saw the raw stream."""
+
+    counts: SourceCounts
+    raw_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ArchiveReport:
+    """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds."""
+
+    raw_bytes: int
+    read_by: str
+
+
+@dataclass(frozen=True)
+class DumpRequest:
+    """Say what to dump: a plan for one connection, and a name that marks its sessions."""
+
+    connection: Connection
+    plan: DumpPlan
+    run_id: str
+
+
+class Engine(Protocol):
+    """Do the PostgreSQL work. Every call may raise the SourceError classes and Internal.
+
+    Whatever a call starts (processes, sessions, files) has ended when it returns or raises.
+    """
+
+    def test(self, connection: Connection) -> SourceReport:
+        """Reach the server and say what a backup would meet."""
+        ...
+
+    def databases(self, connection: Connection) -> tuple[str, ...]:
+        """List the databases of the server that can be backed up, without templates."""
+        ...
+
+    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
+        """Size the work from the catalogue, without reading rows."""
+        ...
+
+    def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
+        """Choose client, codec and engine for this server, or say why none fits."""
+        ...
+
+    def dump(
+        self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
+    ) -> DumpResult:
+        """Dump into sinks, one per artefact name of `object_keys.dump_names`.
+
+        Returning means: every child exited with 0, every stream ended, and bytes came.
+        """
+        ...
+
+    def check(
+        self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
+    ) -> ArchiveReport:
+        """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        ...

@@ -1,0 +1,1 @@
+"""What Holdfast does, one use case per module, over the ports."""

@@ -1,0 +1,1 @@
+"""The worker: runs the steps of backups and jobs."""
