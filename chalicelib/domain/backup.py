@@ -100,6 +100,13 @@ class VerificationLevel(StrEnum):
     PROOF = "proof"
 
 
+class Chore(StrEnum):
+    """Name work on a backup's objects that the sweeper must finish."""
+
+    CLEAN = "clean"
+    DELETE = "delete"
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=2000)]
 Tags = Annotated[
@@ -191,7 +198,7 @@ class Backup(Record):
     """One run and its result. Sizes in bytes, durations in seconds, times in UTC."""
 
     kind: ClassVar[str] = "backup"
-    indexes: ClassVar[tuple[str, ...]] = ("project_id", "status")
+    indexes: ClassVar[tuple[str, ...]] = ("project_id", "status", "chore")
 
     project_id: Id
     name: Name
@@ -236,7 +243,7 @@ class Backup(Record):
 
     parent_id: str | None = None
     locked: bool = False
-    deleting: bool = False
+    chore: Chore | None = None
 
     @property
     def main_artefact(self) -> Artefact | None:

@@ -135,12 +135,16 @@ def cancelled(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
 
 
 def cancel_asked(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
-    """Cancel a pending backup at once; raise the flag its worker polls on a running one."""
+    """Cancel at once what has stored nothing yet; raise the flag its worker polls otherwise.
+
+    A worker in `prepare` may hang on a server that does not answer. It loses its lease by the
+    cancelled record and can change nothing any more.
+    """
     if backup.status.is_terminal:
         raise Conflict(
             f"backup is already {backup.status}", hint="Only a pending or running one can stop."
         )
-    if backup.status is Status.PENDING:
+    if backup.status is Status.PENDING or backup.step is Step.PREPARE:
         return cancelled(backup, stamp)
     flagged = backup.model_copy(update={"cancel_requested": True})
     return (Replace(flagged), _audit(flagged, stamp, "backup.cancel-requested"))

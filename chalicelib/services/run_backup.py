@@ -1,0 +1,311 @@
+"""Run a backup: prepare → dump → verify → seal → complete → notify, each step under a lease.
+
+Commit order, and why a crash anywhere is safe:
+  every child exited with 0 and bytes came   else nothing was completed: the upload is aborted
+  uploads completed, size confirmed          objects without a record's word: cleared by prefix
+  read back in full, checksum compared       the same
+  manifest sealed, never overwritten         from here on the sweeper rolls forward
+  record `completed` names attempt and seal  other attempts' objects are the reaper's
+A worker that lost its lease can change nothing: every write compares the record's revision, and
+every decision checks the lease generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from chalicelib.domain import moves
+from chalicelib.domain.backup import (
+    Backup,
+    Chore,
+    Compression,
+    Format,
+    Status,
+    Step,
+    Verification,
+    VerificationLevel,
+)
+from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
+from chalicelib.domain.object_keys import artefact_key, attempt_prefix
+from chalicelib.domain.record import Replace, Write
+from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Engine, ObjectStore, Signer, Sink
+from chalicelib.services import attempt_objects
+from chalicelib.services.artefact_upload import ArtefactUpload
+from chalicelib.services.ledger import Ledger
+from chalicelib.services.outbox import Outbox
+from chalicelib.services.progress import RunWatch
+from chalicelib.services.projects import Projects
+from chalicelib.services.seal import Seal, manifest_of
+from chalicelib.services.verify_archive import ArchiveVerifier
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Say how long each step may take, in seconds."""
+
+    prepare_s: float = 120.0
+    dump_s: float = 43_200.0
+    seal_s: float = 300.0
+    complete_s: float = 60.0
+
+    def of(self, step: Step) -> timedelta:
+        """Return the time of a step; verifying reads what dumping wrote and may take as long."""
+        seconds = {
+            Step.PREPARE: self.prepare_s,
+            Step.DUMP: self.dump_s,
+            Step.VERIFY: self.dump_s,
+            Step.SEAL: self.seal_s,
+            Step.COMPLETE: self.complete_s,
+        }
+        return timedelta(seconds=seconds[step])
+
+
+@dataclass(frozen=True)
+class BackupRunner:
+    """Take one backup from wherever it stands to its end."""
+
+    ledger: Ledger
+    store: ObjectStore
+    signer: Signer
+    projects: Projects
+    engine: Engine
+    outbox: Outbox
+    deadlines: Deadlines
+    owner: str
+
+    @property
+    def seal(self) -> Seal:
+        """The writer of manifests."""
+        return Seal(self.store, self.signer)
+
+    def run(self, backup_id: str) -> Backup:
+        """Run every step that is left; return the backup in its final state.
+
+        Failures end in the record, not in an exception; only a lost lease is raised, because then
+        the record is somebody else's.
+        """
+        while True:
+            backup = self._get(backup_id)
+            if backup.status.is_terminal:
+                self.outbox.drain()
+                return backup
+            try:
+                self._step(backup)
+            except LeaseLost:
+                raise
+            except HoldfastError as error:
+                self.fail(backup_id, error)
+
+    def fail(self, backup_id: str, error: HoldfastError) -> None:
+        """Clear the attempt's objects, then record what happened; nothing half-done stays.
+
+        When the store refuses even that, the record says so and the sweeper clears later.
+        """
+        backup = self._get(backup_id)
+        if backup.status.is_terminal:
+            return
+        if backup.lease is not None and backup.lease.owner != self.owner:
+            raise LeaseLost("another worker has taken this backup over")
+        chore = self._clear(backup)
+        stamp = self.ledger.stamp(self.owner)
+
+        def decide(found: Backup) -> tuple[Write, ...]:
+            generation = backup.lease.generation if backup.lease else None
+            cause = Cancelled("the backup was cancelled") if found.cancel_requested else error
+            writes = moves.failed(found, stamp, cause, generation=generation)
+            return tuple(_with_chore(write, chore) for write in writes)
+
+        self.ledger.apply(Backup, backup_id, decide)
+
+    # -- the steps ---------------------------------------------------------------------------
+
+    def prepare(self, backup: Backup, watch: RunWatch) -> None:
+        """Reach the server and decide how to dump it."""
+        connection = self.projects.connection(backup.project_id)
+        plan = self.engine.plan(connection, backup.options)
+        watch.check()
+        self._keep(
+            watch,
+            compression=plan.compression,
+            format=plan.format,
+            engine=plan.engine,
+            server_version=plan.server_version,
+            client_version=plan.client_version,
+            restore_needs=plan.restore_needs,
+            warnings=plan.warnings,
+            step=Step.DUMP,
+        )
+
+    def dump(self, backup: Backup, watch: RunWatch) -> None:
+        """Stream the database into the store under this attempt's keys."""
+        uploads: list[ArtefactUpload] = []
+
+        def open_sink(name: str) -> Sink:
+            upload = ArtefactUpload(self.store, artefact_key(backup, name), name)
+            uploads.append(upload)
+            return upload
+
+        result = self._dump_into(backup, open_sink, watch)
+        watch.check()
+        artefacts = tuple(upload.finish() for upload in uploads)
+        self.seal.keep_counts(backup, result.counts)
+        self._keep(
+            watch,
+            artefacts=artefacts,
+            checksum=artefacts[0].checksum,
+            stored_bytes=sum(a.stored_bytes for a in artefacts),
+            raw_bytes=result.raw_bytes,
+            rows=result.counts.rows,
+            step=Step.VERIFY,
+        )
+
+    def verify(self, backup: Backup, watch: RunWatch) -> None:
+        """Read every artefact back from the store in full."""
+        verifier = ArchiveVerifier(self.store, self.engine)
+        layout = _layout(backup)
+        watch.phase("verify")
+        reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
+        main = backup.artefacts[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
+        verification = Verification(
+            level=VerificationLevel.ARCHIVE,
+            at=self.ledger.clock.now(),
+            by=reports[0].read_by,
+            report="size, checksum and a full read of every artefact",
+        )
+        self._keep(
+            watch,
+            artefacts=(main, *backup.artefacts[1:]),
+            raw_bytes=backup.raw_bytes or reports[0].raw_bytes,
+            verification=verification,
+            validated=True,
+            step=Step.SEAL,
+        )
+
+    def write_seal(self, backup: Backup, watch: RunWatch) -> None:
+        """Describe, sign, store."""
+        watch.phase("seal")
+        project = self.projects.get(backup.project_id)
+        manifest = manifest_of(backup, project.endpoint.database, self.seal.counts(backup))
+        watch.check()
+        sha256 = self.seal.write(backup, manifest)
+        self._keep(watch, manifest_sha256=sha256, step=Step.COMPLETE)
+
+    def complete(self, backup: Backup, watch: RunWatch) -> None:
+        """Say that it is done; the one write that makes the backup count."""
+        sealed = self.seal.find(backup)
+        if sealed is None or sealed != backup.manifest_sha256:
+            raise StorageFailed("the sealed manifest is not in the store any more")
+        self.seal.drop_counts(backup)
+        stamp = self.ledger.stamp(self.owner)
+        self.ledger.apply(
+            Backup,
+            backup.id,
+            lambda found: moves.completed(
+                found, stamp, generation=watch.generation, manifest_sha256=sealed
+            ),
+        )
+
+    # -- how steps are run -------------------------------------------------------------------
+
+    def _step(self, backup: Backup) -> None:
+        claimed, watch = self._claim(backup.id, backup.step)
+        try:
+            STEPS[backup.step](self, claimed, watch)
+        except LeaseLost:
+            self._abandon(claimed)
+            raise
+        except HoldfastError as error:
+            if not self._another_attempt(claimed, error):
+                raise
+
+    def _abandon(self, claimed: Backup) -> None:
+        # A paused worker may have stored objects after its attempt was written off. They are ours
+        # to clear, unless the attempt lives on: in other hands, or rolled forward from our seal.
+        backup = self._get(claimed.id)
+        over = backup.status in {Status.FAILED, Status.CANCELLED}
+        if over or backup.attempt != claimed.attempt:
+            attempt_objects.clear(self.store, attempt_prefix(claimed))
+
+    def _claim(self, backup_id: str, step: Step) -> tuple[Backup, RunWatch]:
+        stamp = self.ledger.stamp(self.owner)
+        time = self.deadlines.of(step)
+
+        def decide(backup: Backup) -> tuple[Write, ...]:
+            if backup.cancel_requested:
+                raise Cancelled("the backup was cancelled")
+            return moves.claimed(backup, stamp, step=step, deadline=stamp.now + time)
+
+        claimed = self.ledger.apply(Backup, backup_id, decide)
+        if claimed.lease is None:
+            raise Internal("a claimed backup has no lease")
+        deadline = self.ledger.clock.monotonic() + time.total_seconds()
+        return claimed, RunWatch(self.ledger, backup_id, claimed.lease.generation, deadline)
+
+    def _another_attempt(self, backup: Backup, error: HoldfastError) -> bool:
+        # only a dump is tried again, under a new attempt with keys of its own
+        again = backup.step is Step.DUMP and error.retryable and backup.attempt < moves.MAX_ATTEMPTS
+        if again:
+            attempt_objects.clear(self.store, attempt_prefix(backup))
+        return again
+
+    def _dump_into(
+        self, backup: Backup, open_sink: Callable[[str], Sink], watch: RunWatch
+    ) -> DumpResult:
+        connection = self.projects.connection(backup.project_id)
+        request = DumpRequest(connection, _plan(backup), f"{backup.id}-{backup.attempt}")
+        return self.engine.dump(request, open_sink, watch)
+
+    def _keep(self, watch: RunWatch, **results: object) -> None:
+        self.ledger.apply(
+            Backup,
+            watch.backup_id,
+            lambda found: moves.advanced(found, watch.generation, **results),
+        )
+
+    def _clear(self, backup: Backup) -> Chore | None:
+        try:
+            attempt_objects.clear(self.store, attempt_prefix(backup))
+        except StorageFailed:
+            return Chore.CLEAN
+        return None
+
+    def _get(self, backup_id: str) -> Backup:
+        return self.ledger.catalog.get(Backup, backup_id)
+
+
+STEPS: Final[dict[Step, Callable[[BackupRunner, Backup, RunWatch], None]]] = {
+    Step.PREPARE: BackupRunner.prepare,
+    Step.DUMP: BackupRunner.dump,
+    Step.VERIFY: BackupRunner.verify,
+    Step.SEAL: BackupRunner.write_seal,
+    Step.COMPLETE: BackupRunner.complete,
+}
+
+
+def _layout(backup: Backup) -> tuple[Format, Compression]:
+    if backup.format is None or backup.compression is None:
+        raise Internal("a dumped backup has no plan")
+    return backup.format, backup.compression
+
+
+def _plan(backup: Backup) -> DumpPlan:
+    file_format, compression = _layout(backup)
+    return DumpPlan(
+        type=backup.options.type,
+        format=file_format,
+        compression=compression,
+        engine=backup.engine or "",
+        server_version=backup.server_version or "",
+        client_version=backup.client_version or "",
+        restore_needs=backup.restore_needs or "",
+        warnings=backup.warnings,
+    )
+
+
+def _with_chore(write: Write, chore: Chore | None) -> Write:
+    if chore is None or not isinstance(write, Replace):
+        return write
+    return Replace(write.record.model_copy(update={"chore": chore}))

@@ -1,0 +1,180 @@
+"""Run a job: the work behind connection tests, estimates, discovery and later verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from chalicelib.domain.backup import (
+    Backup,
+    BackupOptions,
+    Status,
+    Verification,
+    VerificationLevel,
+)
+from chalicelib.domain.errors import (
+    DeadlineExceeded,
+    HoldfastError,
+    IntegrityFailed,
+    Internal,
+    InvalidRequest,
+)
+from chalicelib.domain.job import Job, JobKind
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.project import Project
+from chalicelib.domain.record import Page, Query, Replace, Write
+from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, SourceReport
+from chalicelib.services.ledger import Ledger
+from chalicelib.services.projects import NewProject, Projects
+from chalicelib.services.verify_archive import ArchiveVerifier
+
+
+@dataclass(frozen=True)
+class _JobWatch:
+    """Stop a job at its deadline."""
+
+    clock: Clock
+    deadline: datetime
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Raise DeadlineExceeded once it is time; jobs publish no progress."""
+        del progress
+        if self.clock.now() >= self.deadline:
+            raise DeadlineExceeded("the job took longer than it may")
+
+
+@dataclass(frozen=True)
+class JobRunner:
+    """Take one job from pending to its end."""
+
+    ledger: Ledger
+    store: ObjectStore
+    projects: Projects
+    engine: Engine
+    owner: str
+
+    def run(self, job_id: str) -> Job:
+        """Do the work and keep its result or its error; a finished job is left as it is."""
+        job = self.ledger.apply(Job, job_id, self._begin)
+        if job.status.is_terminal:
+            return job
+        try:
+            result = ACTIONS[job.job_kind](self, job)
+        except HoldfastError as error:
+            return self.fail(job_id, error)
+        return self._end(job_id, status=Status.COMPLETED, result=result)
+
+    def fail(self, job_id: str, error: HoldfastError) -> Job:
+        """Keep an error as the job's result."""
+        return self._end(job_id, status=Status.FAILED, error=error.info)
+
+    def test(self, job: Job) -> dict[str, Any]:
+        """Reach the project's server and say what a backup would meet."""
+        report = self.engine.test(self.projects.connection(job.project_id))
+        return _as_json(SourceReport, report)
+
+    def estimate(self, job: Job) -> dict[str, Any]:
+        """Size a backup from the catalogue."""
+        options = job.arguments.options or BackupOptions()
+        estimate = self.engine.estimate(self.projects.connection(job.project_id), options)
+        return _as_json(Estimate, estimate)
+
+    def discover(self, job: Job) -> dict[str, Any]:
+        """Make a project for every other database of the project's server, if there is none."""
+        project = self.projects.get(job.project_id)
+        connection = self.projects.connection(job.project_id)
+        known = self._databases_of(project)
+        created = []
+        for database in self.engine.databases(connection):
+            if database in known:
+                continue
+            name = f"{database}@{project.endpoint.host}"[:200]
+            new = NewProject(name, connection.at(database), dict(project.tags))
+            created.append(self.projects.create(job.requested_by, new).id)
+        return {"project_ids": created}
+
+    def verify(self, job: Job) -> dict[str, Any]:
+        """Read a completed backup back again; what it finds becomes part of the backup's record."""
+        backup_id = job.arguments.backup_id
+        if backup_id is None:
+            raise InvalidRequest("a verify job needs a backup", field="backup_id")
+        backup = self.ledger.catalog.get(Backup, backup_id)
+        if backup.status is not Status.COMPLETED or not (backup.format and backup.compression):
+            raise InvalidRequest(f"backup is {backup.status}, there is nothing to verify")
+        watch = _JobWatch(self.ledger.clock, job.deadline)
+        verifier = ArchiveVerifier(self.store, self.engine)
+        layout = (backup.format, backup.compression)
+        try:
+            reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
+        except IntegrityFailed:
+            self._judge(backup_id, validated=False)
+            raise
+        self._judge(backup_id, validated=True, by=reports[0].read_by)
+        return {"backup_id": backup_id, "validated": True, "read_by": reports[0].read_by}
+
+    def _databases_of(self, project: Project) -> set[str]:
+        same = (project.endpoint.host, project.endpoint.port)
+        known: set[str] = set()
+        before: str | None = None
+        while True:
+            page: Page[Project] = self.projects.find(Query(Project, before_id=before, limit=200))
+            known.update(
+                p.endpoint.database
+                for p in page.items
+                if (p.endpoint.host, p.endpoint.port) == same
+            )
+            before = page.next_before_id
+            if before is None:
+                return known
+
+    def _judge(self, backup_id: str, *, validated: bool, by: str = "") -> None:
+        # a later verification that fails leaves `completed`, with validated=false
+        def decide(backup: Backup) -> tuple[Write, ...]:
+            verification = Verification(
+                level=VerificationLevel.ARCHIVE,
+                at=self.ledger.clock.now(),
+                by=by,
+                report="size, checksum and a full read of every artefact",
+            )
+            update = {"validated": validated, "verification": verification if validated else None}
+            return (Replace(backup.model_copy(update=update)),)
+
+        self.ledger.apply(Backup, backup_id, decide)
+
+    def _begin(self, job: Job) -> tuple[Write, ...]:
+        if job.status is not Status.PENDING:
+            return ()
+        update = {
+            "status": Status.IN_PROGRESS,
+            "started_at": self.ledger.clock.now(),
+            "owner": self.owner,
+        }
+        return (Replace(job.model_copy(update=update)),)
+
+    def _end(self, job_id: str, **update: object) -> Job:
+        def decide(job: Job) -> tuple[Write, ...]:
+            if job.status.is_terminal:
+                return ()
+            done = {**update, "completed_at": self.ledger.clock.now()}
+            return (Replace(job.model_copy(update=done)),)
+
+        return self.ledger.apply(Job, job_id, decide)
+
+
+ACTIONS: Final[dict[JobKind, Callable[[JobRunner, Job], dict[str, Any]]]] = {
+    JobKind.TEST: JobRunner.test,
+    JobKind.ESTIMATE: JobRunner.estimate,
+    JobKind.DISCOVER: JobRunner.discover,
+    JobKind.VERIFY: JobRunner.verify,
+}
+
+
+def _as_json(kind: type[Any], value: object) -> dict[str, Any]:
+    result = TypeAdapter(kind).dump_python(value, mode="json")
+    if not isinstance(result, dict):
+        raise Internal("a job's result is not an object")
+    return result
