@@ -1,0 +1,257 @@
+"""Promises of the decisions about a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import moves
+from chalicelib.domain.audit import AuditEvent, Notice
+from chalicelib.domain.backup import MOVES, Backup, Lease, Status, Step
+from chalicelib.domain.errors import (
+    Cancelled,
+    Conflict,
+    HoldfastError,
+    IntegrityFailed,
+    LeaseLost,
+    WorkerLost,
+)
+from chalicelib.domain.record import Insert, Replace, Write
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STAMP = moves.Stamp(now=NOW, actor="worker-1", audit_id="A", notice_id="N")
+
+
+def lease(owner: str = "worker-1", generation: int = 3, seconds: int = 60) -> Lease:
+    return Lease(
+        generation=generation,
+        owner=owner,
+        step=Step.DUMP,
+        expires_at=NOW + timedelta(seconds=seconds),
+    )
+
+
+def backup(**changes: Any) -> Backup:
+    fields = {
+        "id": "B",
+        "project_id": "P",
+        "name": "nightly",
+        "requested_by": "key:1",
+        "created_at": NOW - timedelta(minutes=5),
+        **changes,
+    }
+    return Backup.model_validate(fields)
+
+
+def running(**changes: Any) -> Backup:
+    fields = {
+        "status": Status.IN_PROGRESS,
+        "started_at": NOW - timedelta(minutes=1),
+        "attempt": 1,
+        "step": Step.DUMP,
+        "lease": lease(),
+        **changes,
+    }
+    return backup(**fields)
+
+
+def written(writes: tuple[Write, ...]) -> Backup:
+    record = writes[0].record
+    assert isinstance(record, Backup)
+    return record
+
+
+def kinds(writes: tuple[Write, ...]) -> list[type]:
+    return [type(write.record) for write in writes]
+
+
+def test_a_request_is_stored_with_its_audit_event() -> None:
+    writes = moves.requested(backup(), STAMP)
+
+    assert kinds(writes) == [Backup, AuditEvent]
+    assert all(isinstance(write, Insert) for write in writes)
+
+
+def test_a_claim_starts_a_pending_backup() -> None:
+    after = written(moves.claimed(backup(), STAMP, step=Step.PREPARE, deadline=NOW))
+
+    assert (after.status, after.started_at, after.attempt) == (Status.IN_PROGRESS, NOW, 0)
+
+
+def test_each_claim_raises_the_lease_generation() -> None:
+    before = running(lease=lease(generation=7))
+
+    after = written(moves.claimed(before, STAMP, step=Step.VERIFY, deadline=NOW))
+
+    assert after.lease is not None
+    assert after.lease.generation == 8
+
+
+def test_a_lease_outlives_its_step_by_a_minute() -> None:
+    deadline = NOW + timedelta(hours=1)
+
+    after = written(moves.claimed(backup(), STAMP, step=Step.PREPARE, deadline=deadline))
+
+    assert after.lease is not None
+    assert after.lease.expires_at == deadline + timedelta(seconds=60)
+
+
+def test_only_a_dump_begins_a_new_attempt() -> None:
+    attempts = {
+        step: written(moves.claimed(running(), STAMP, step=step, deadline=NOW)).attempt
+        for step in Step
+    }
+
+    assert attempts == {
+        Step.PREPARE: 1,
+        Step.DUMP: 2,
+        Step.VERIFY: 1,
+        Step.SEAL: 1,
+        Step.COMPLETE: 1,
+    }
+
+
+def test_a_third_attempt_is_refused() -> None:
+    with pytest.raises(WorkerLost):
+        moves.claimed(running(attempt=2), STAMP, step=Step.DUMP, deadline=NOW)
+
+
+def test_a_step_in_living_hands_cannot_be_claimed() -> None:
+    held = running(lease=lease(owner="worker-2", seconds=1))
+
+    with pytest.raises(LeaseLost):
+        moves.claimed(held, STAMP, step=Step.DUMP, deadline=NOW)
+
+
+def test_a_step_whose_lease_ran_out_can_be_claimed() -> None:
+    held = running(lease=lease(owner="worker-2", seconds=0))
+
+    after = written(moves.claimed(held, STAMP, step=Step.DUMP, deadline=NOW))
+
+    assert after.lease is not None
+    assert after.lease.owner == "worker-1"
+
+
+@pytest.mark.parametrize("status", [s for s in Status if not MOVES[s]])
+def test_a_finished_backup_cannot_be_claimed(status: Status) -> None:
+    with pytest.raises(Conflict):
+        moves.claimed(backup(status=status), STAMP, step=Step.DUMP, deadline=NOW)
+
+
+@pytest.mark.parametrize("generation", [2, 4])
+def test_another_generation_can_keep_nothing(generation: int) -> None:
+    with pytest.raises(LeaseLost):
+        moves.advanced(running(), generation, rows=1)
+
+
+def test_the_generation_of_the_lease_can_keep_results() -> None:
+    assert written(moves.advanced(running(), 3, rows=5)).rows == 5
+
+
+def test_a_stale_worker_cannot_complete() -> None:
+    with pytest.raises(LeaseLost):
+        moves.completed(running(), STAMP, generation=2, manifest_sha256="ab")
+
+
+def test_a_stale_worker_cannot_fail_the_backup_of_another() -> None:
+    with pytest.raises(LeaseLost):
+        moves.failed(running(), STAMP, IntegrityFailed("x"), generation=2)
+
+
+def test_completion_names_the_manifest_and_lets_the_lease_go() -> None:
+    after = written(moves.completed(running(), STAMP, generation=3, manifest_sha256="ab"))
+
+    assert (after.status, after.manifest_sha256, after.lease) == (Status.COMPLETED, "ab", None)
+    assert after.duration_s == 60
+
+
+def test_failure_keeps_code_sentence_and_hint() -> None:
+    after = written(moves.failed(running(), STAMP, IntegrityFailed("cut off"), generation=3))
+
+    assert after.error == IntegrityFailed("cut off").info
+
+
+def test_failure_forgets_artefacts_that_are_gone() -> None:
+    before = running(checksum={"value": "00"}, validated=True)
+
+    after = written(moves.failed(before, STAMP, IntegrityFailed("x"), generation=3))
+
+    assert (after.artefacts, after.checksum, after.validated) == ((), None, False)
+
+
+def test_a_failure_caused_by_cancelling_is_a_cancellation() -> None:
+    after = written(moves.failed(running(), STAMP, Cancelled("stop"), generation=3))
+
+    assert after.status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda b: moves.completed(b, STAMP, generation=3, manifest_sha256="ab"),
+        lambda b: moves.failed(b, STAMP, IntegrityFailed("x"), generation=3),
+        lambda b: moves.cancelled(b, STAMP),
+    ],
+    ids=["completed", "failed", "cancelled"],
+)
+def test_every_end_is_one_commit_of_record_audit_and_notice(
+    decide: Callable[[Backup], tuple[Write, ...]],
+) -> None:
+    writes = decide(running())
+
+    assert kinds(writes) == [Backup, AuditEvent, Notice]
+    assert isinstance(writes[0], Replace)
+
+
+def test_cancelling_a_pending_backup_ends_it() -> None:
+    assert written(moves.cancel_asked(backup(), STAMP)).status is Status.CANCELLED
+
+
+def test_cancelling_before_anything_is_stored_ends_it() -> None:
+    preparing = running(step=Step.PREPARE, attempt=0)
+
+    assert written(moves.cancel_asked(preparing, STAMP)).status is Status.CANCELLED
+
+
+def test_cancelling_a_dump_raises_the_flag_only() -> None:
+    after = written(moves.cancel_asked(running(), STAMP))
+
+    assert (after.status, after.cancel_requested) == (Status.IN_PROGRESS, True)
+
+
+def test_a_finished_backup_cannot_be_cancelled() -> None:
+    with pytest.raises(Conflict):
+        moves.cancel_asked(backup(status=Status.COMPLETED), STAMP)
+
+
+def test_a_lost_worker_within_its_lease_is_worker_lost() -> None:
+    assert moves.lost(running(), NOW).code == "worker_lost"
+
+
+def test_a_lost_worker_past_its_lease_exceeded_its_deadline() -> None:
+    assert moves.lost(running(lease=lease(seconds=-1)), NOW).code == "deadline_exceeded"
+
+
+@given(status=st.sampled_from(Status), wanted=st.sampled_from(["complete", "fail", "cancel"]))
+def test_no_decision_leaves_the_table_of_moves(status: Status, wanted: str) -> None:
+    before = running(status=status)
+
+    try:
+        after = written(_decide(before, wanted))
+    except HoldfastError:
+        return
+
+    assert after.status in MOVES[status]
+
+
+def _decide(before: Backup, wanted: str) -> tuple[Write, ...]:
+    if wanted == "complete":
+        return moves.completed(before, STAMP, generation=None, manifest_sha256="ab")
+    if wanted == "fail":
+        return moves.failed(before, STAMP, WorkerLost("x"), generation=None)
+    return moves.cancelled(before, STAMP)
