@@ -6,11 +6,14 @@ that only lists never opens the object store.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_bytes
+from typing import Final
 
 from chalicelib.ports import (
     Catalog,
@@ -19,6 +22,7 @@ from chalicelib.ports import (
     Ids,
     Notifier,
     ObjectStore,
+    PartLimits,
     Secrets,
     Signer,
     Workflow,
@@ -34,6 +38,11 @@ from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.settings import Settings
+
+DIRECTORY_LIMITS: Final = PartLimits(
+    min_part_bytes=5 << 20, max_part_bytes=5 << 30, max_parts=1_000_000
+)
+"""A directory has no reason for S3's 10,000 parts; many small ones keep a worker's memory flat."""
 
 
 @dataclass(frozen=True)
@@ -144,24 +153,25 @@ def embedded(settings: Settings, *, operator_token: str | None = None) -> Servic
 def embedded_adapters(settings: Settings) -> Adapters:
     """Open the data folder, which is made when it is not there, readable by its owner only."""
     # imported here, so that the AWS side never loads SQLite, cryptography or the file adapters
-    from chalicelib.adapters.embedded import keys, notifier, secrets, signer, system, workflow
+    from chalicelib.adapters.embedded import key_files, notifier, secrets, signer, system, workflow
     from chalicelib.adapters.embedded.catalog import SqliteCatalog
     from chalicelib.adapters.embedded.objects import DirectoryStore
 
     data = settings.data.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = system.SystemClock()
+    link_key = key_files.load_or_make(data / "keys" / "links.key", lambda: token_bytes(32))
     return Adapters(
         clock=clock,
         ids=system.UlidIds(clock),
         catalog=SqliteCatalog(data / "catalog.sqlite"),
         store=DirectoryStore(
-            data / "objects", keys.load(data / "keys" / "links.key"), settings.public_url
+            data / "objects", link_key, settings.public_url, limits=DIRECTORY_LIMITS
         ),
         workflow=workflow.SqliteWorkflow(data / "workflow.sqlite"),
         secrets=secrets.FileSecrets(data / "secrets.json", data / "keys" / "secrets.key"),
         signer=signer.FileSigner(data / "keys" / "signing.key"),
-        notifier=notifier.LogNotifier(),
+        notifier=notifier.LogNotifier(sys.stderr),
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 MIB: Final = 1024 * 1024
@@ -21,7 +22,7 @@ def part_bytes(number: int, max_parts: int) -> int:
     if BASE_PART_BYTES * max_parts >= MAX_OBJECT_BYTES:
         return BASE_PART_BYTES
     tier = min((number - 1) * _TIERS // max_parts, _TIERS - 1)
-    return round(BASE_PART_BYTES * _growth(max_parts) ** tier / MIB) * MIB
+    return math.ceil(BASE_PART_BYTES * _growth(max_parts) ** tier / MIB) * MIB
 
 
 def _growth(max_parts: int) -> float:

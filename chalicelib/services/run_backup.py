@@ -214,20 +214,21 @@ class BackupRunner:
         claimed, watch = self._claim(backup.id, backup.step)
         try:
             STEPS[backup.step](self, claimed, watch)
-        except LeaseLost:
-            self._abandon(claimed)
-            raise
         except HoldfastError as error:
+            self._require_hold(claimed, error)
             if not self._another_attempt(claimed, error):
                 raise
 
-    def _abandon(self, claimed: Backup) -> None:
+    def _require_hold(self, claimed: Backup, error: HoldfastError) -> None:
         # A paused worker may have stored objects after its attempt was written off. They are ours
         # to clear, unless the attempt lives on: in other hands, or rolled forward from our seal.
         backup = self._get(claimed.id)
+        if backup.lease is not None and backup.lease == claimed.lease:
+            return
         over = backup.status in {Status.FAILED, Status.CANCELLED}
         if over or backup.attempt != claimed.attempt:
             attempt_objects.clear(self.store, attempt_prefix(claimed))
+        raise LeaseLost("another worker has taken this backup over") from error
 
     def _claim(self, backup_id: str, step: Step) -> tuple[Backup, RunWatch]:
         stamp = self.ledger.stamp(self.owner)

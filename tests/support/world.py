@@ -1,0 +1,204 @@
+"""A whole Holdfast over real embedded adapters, with a clock to turn and an engine to script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+from chalicelib.adapters.embedded.catalog import SqliteCatalog
+from chalicelib.adapters.embedded.notifier import LogNotifier
+from chalicelib.adapters.embedded.objects import DirectoryStore
+from chalicelib.adapters.embedded.secrets import FileSecrets
+from chalicelib.adapters.embedded.signer import FileSigner
+from chalicelib.adapters.embedded.system import UlidIds
+from chalicelib.adapters.embedded.workflow import SqliteWorkflow
+from chalicelib.bootstrap import Adapters, Services
+from chalicelib.domain.backup import (
+    Backup,
+    BackupOptions,
+    BackupType,
+    Compression,
+    Format,
+    SourceCounts,
+    TableCount,
+    plan_format,
+)
+from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.errors import IntegrityFailed
+from chalicelib.domain.execution import Work
+from chalicelib.domain.object_keys import dump_names
+from chalicelib.domain.project import Project
+from chalicelib.ports import (
+    ArchiveReport,
+    DumpPlan,
+    DumpRequest,
+    DumpResult,
+    Estimate,
+    Sink,
+    SourceReport,
+    Watch,
+)
+from chalicelib.services.backups import NewBackup
+from chalicelib.services.projects import NewProject
+from chalicelib.settings import Settings
+
+DUMP = b"PGDMP" + bytes(range(256)) * 64
+
+
+class TurnedClock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self._monotonic = 0.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def turn(self, by: timedelta) -> None:
+        self._now += by
+        self._monotonic += by.total_seconds()
+
+
+@dataclass
+class ScriptedEngine:
+    """An engine without PostgreSQL: it dumps `content`, and `during` runs in the middle."""
+
+    content: bytes = DUMP
+    during: Callable[[Watch], None] = lambda watch: watch.check()
+    planning: Callable[[], None] = lambda: None
+    database_names: tuple[str, ...] = ("app", "billing")
+    dumps: int = field(default=0, init=False)
+    connections: list[Connection] = field(default_factory=list, init=False)
+
+    def test(self, connection: Connection) -> SourceReport:
+        self.connections.append(connection)
+        return SourceReport(
+            server_version="18.6",
+            database=connection.endpoint.database,
+            user=connection.endpoint.user,
+            tls=False,
+            is_superuser=False,
+            bypasses_rls=True,
+            is_replica=False,
+            clients=("18.6",),
+            problems=(),
+            warnings=(),
+        )
+
+    def databases(self, connection: Connection) -> tuple[str, ...]:
+        self.connections.append(connection)
+        return self.database_names
+
+    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
+        self.connections.append(connection)
+        return Estimate(tables=2, table_bytes=100, large_objects=0, database_bytes=8_000_000)
+
+    def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
+        self.planning()
+        self.connections.append(connection)
+        return DumpPlan(
+            type=options.type,
+            format=plan_format(options),
+            compression=options.compression or Compression.GZIP,
+            engine="stream",
+            server_version="18.6",
+            client_version="18.6",
+            restore_needs="18",
+        )
+
+    def dump(
+        self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
+    ) -> DumpResult:
+        self.dumps += 1
+        plan = request.plan
+        names = dump_names(plan.type, plan.format, plan.compression)
+        sinks = [open_sink(name) for name in names]
+        for sink in sinks:
+            sink.write(self.content[: len(self.content) // 2])
+        self.during(watch)
+        for sink in sinks:
+            sink.write(self.content[len(self.content) // 2 :])
+        tables = (TableCount(schema_name="public", table="orders", rows=42),)
+        counts = SourceCounts() if plan.type is BackupType.SCHEMA else SourceCounts(tables=tables)
+        return DumpResult(counts=counts, raw_bytes=None)
+
+    def check(
+        self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
+    ) -> ArchiveReport:
+        watch.check()
+        data = b"".join(chunks)
+        if data != self.content:
+            raise IntegrityFailed("not the bytes that were dumped")
+        return ArchiveReport(raw_bytes=len(data) * 3, read_by="pg_restore 18.6")
+
+
+@dataclass
+class World:
+    """Everything a test of the services turns, scripts and looks at."""
+
+    clock: TurnedClock
+    engine: ScriptedEngine
+    adapters: Adapters
+    services: Services
+    log: StringIO
+
+    @property
+    def workflow(self) -> SqliteWorkflow:
+        workflow = self.adapters.workflow
+        assert isinstance(workflow, SqliteWorkflow)
+        return workflow
+
+    def project(self, name: str = "shop") -> Project:
+        endpoint = Endpoint(host="localhost", database="app", user="backup")
+        connection = Connection(endpoint, "canary-4f2a")
+        return self.services.projects.create("key:1", NewProject(name, connection, {}))
+
+    def request(self, **options: object) -> Backup:
+        new = NewBackup(self.project().id, BackupOptions.model_validate(options))
+        return self.services.backups.request("key:1", new)
+
+    def run(self, backup: Backup, owner: str = "worker-1") -> Backup:
+        return self.services.backup_runner(owner).run(backup.id)
+
+    def backup(self, backup: Backup) -> Backup:
+        return self.services.backups.get(backup.id)
+
+    def end_executions(self) -> None:
+        """Let the workflow know that every worker is gone."""
+        for execution in self.workflow.take(100):
+            self.workflow.ended(execution)
+        for execution in self.workflow.running():
+            self.workflow.ended(execution)
+
+    def leftovers(self) -> list[str]:
+        store = self.adapters.store
+        return [*store.keys(""), *(upload.key for upload in store.uploads(""))]
+
+    def is_queued(self, backup: Backup) -> bool:
+        return self.workflow.is_running(Work.BACKUP, backup.id)
+
+
+def build_world(folder: Path, engine: ScriptedEngine | None = None) -> World:
+    """Open a world over a folder; opening the same folder again is what a restart sees."""
+    clock = TurnedClock()
+    scripted = engine or ScriptedEngine()
+    log = StringIO()
+    adapters = Adapters(
+        clock=clock,
+        ids=UlidIds(clock),
+        catalog=SqliteCatalog(folder / "catalog.sqlite"),
+        store=DirectoryStore(folder / "objects", b"k" * 32, "http://127.0.0.1:1"),
+        workflow=SqliteWorkflow(folder / "workflow.sqlite"),
+        secrets=FileSecrets(folder / "secrets.json", folder / "secrets.key"),
+        signer=FileSigner(folder / "signing.key"),
+        notifier=LogNotifier(log),
+        engine=lambda: scripted,
+    )
+    return World(clock, scripted, adapters, Services(Settings(data=folder), adapters), log)
