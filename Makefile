@@ -21,6 +21,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python infra/requirements.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -39,7 +40,7 @@ up: $(STAMP)
 	$(BIN)/holdfast up
 
 requirements: $(STAMP)
-	$(BIN)/python tests/architecture/requirements.py --write
+	$(BIN)/python infra/requirements.py --write
 
 clean:
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
