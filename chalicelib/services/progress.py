@@ -49,7 +49,9 @@ class RunWatch:
         if backup.cancel_requested:
             raise Cancelled("the backup was cancelled")
         if progress is not None:
-            self.ledger.catalog.commit([Put(progress)])
+            # an engine names its runs, which may be several attempts; readers know the backup
+            mine = progress.model_copy(update={"id": self.backup_id})
+            self.ledger.catalog.commit([Put(mine)])
 
     def phase(self, name: str) -> None:
         """Publish that a phase without bytes of its own has begun."""
