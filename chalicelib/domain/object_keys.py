@@ -9,6 +9,8 @@ from chalicelib.domain.backup import Backup, BackupType, Compression, Format
 MANIFEST: Final = "manifest.json"
 RECOVERY: Final = "RECOVERY.md"
 SCHEMA_DUMP: Final = "schema.dump"
+MAIN: Final = "database."
+"""What the name of the dump itself begins with."""
 
 _PLAIN_SUFFIX: Final = {
     Compression.NONE: "",

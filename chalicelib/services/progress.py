@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chalicelib.domain.backup import Backup
-from chalicelib.domain.errors import Cancelled, DeadlineExceeded
+from chalicelib.domain.errors import Cancelled, DeadlineExceeded, NotFound
 from chalicelib.domain.moves import require_lease
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Put
@@ -54,6 +54,11 @@ class RunWatch:
             self.ledger.catalog.commit([Put(mine)])
 
     def phase(self, name: str) -> None:
-        """Publish that a phase without bytes of its own has begun."""
+        """Publish that a phase without bytes of its own has begun; what was counted stays."""
         now = self.ledger.clock.now()
-        self.ledger.catalog.commit([Put(Progress(id=self.backup_id, phase=name, at=now))])
+        try:
+            last = self.ledger.catalog.get(Progress, self.backup_id)
+        except NotFound:
+            last = Progress(id=self.backup_id, phase=name, at=now)
+        begun = {"phase": name, "at": now, "table": None, "bytes_per_s": None, "eta_s": None}
+        self.ledger.catalog.commit([Put(last.model_copy(update=begun))])

@@ -19,6 +19,7 @@ from typing import Final
 
 from chalicelib.domain import moves
 from chalicelib.domain.backup import (
+    Artefact,
     Backup,
     Chore,
     Compression,
@@ -29,7 +30,7 @@ from chalicelib.domain.backup import (
     VerificationLevel,
 )
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
-from chalicelib.domain.object_keys import artefact_key, attempt_prefix
+from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix
 from chalicelib.domain.record import Replace, Write
 from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Engine, ObjectStore, Signer, Sink
 from chalicelib.services import attempt_objects
@@ -150,7 +151,7 @@ class BackupRunner:
 
         result = self._dump_into(backup, open_sink, watch)
         watch.check()
-        artefacts = tuple(upload.finish() for upload in uploads)
+        artefacts = tuple(sorted((upload.finish() for upload in uploads), key=_main_first))
         self.seal.keep_counts(backup, result.counts)
         self._keep(
             watch,
@@ -284,6 +285,10 @@ STEPS: Final[dict[Step, Callable[[BackupRunner, Backup, RunWatch], None]]] = {
     Step.SEAL: BackupRunner.write_seal,
     Step.COMPLETE: BackupRunner.complete,
 }
+
+
+def _main_first(artefact: Artefact) -> tuple[bool, str]:
+    return (not artefact.name.startswith(MAIN), artefact.name)
 
 
 def _layout(backup: Backup) -> tuple[Format, Compression]:

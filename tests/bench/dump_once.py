@@ -53,7 +53,7 @@ def main(folder: Path, compression: Compression, client_dir: Path, url: str) -> 
     seconds = time.perf_counter() - began
     store.delete("bench/database.dump")
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(  # noqa: T201 - the output of this program
+    print(
         json.dumps({"seconds": seconds, "bytes": artefact.stored_bytes, "rss_mb": peak_kib / 1024})
     )
 

@@ -119,7 +119,7 @@ class ScriptedEngine:
         self.dumps += 1
         plan = request.plan
         names = dump_names(plan.type, plan.format, plan.compression)
-        sinks = [open_sink(name) for name in names]
+        sinks = [open_sink(name) for name in reversed(names)]  # an engine may take any order
         for sink in sinks:
             sink.write(self.content[: len(self.content) // 2])
         self.during(watch)

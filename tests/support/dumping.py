@@ -1,0 +1,246 @@
+"""Dump, restore and compare real databases; stub client programs; watches to cancel with."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import zstandard
+from psycopg import sql
+
+from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.domain.backup import BackupOptions, Compression, Format
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import Cancelled
+from chalicelib.domain.progress import Progress
+from chalicelib.engine.clients import Clients, default_folders
+from chalicelib.engine.engine import EngineSettings, PostgresEngine
+from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Sink, Watch
+
+RUN_ID = "01TESTRUN"
+
+
+class Bystander:
+    """Watch without ever stopping anything; remember what was published and how often."""
+
+    def __init__(self) -> None:
+        self.published: list[Progress] = []
+        self.looks: list[float] = []
+
+    def check(self, progress: Progress | None = None) -> None:
+        self.looks.append(time.monotonic())
+        if progress is not None:
+            self.published.append(progress)
+
+
+class Canceller:
+    """Cancel once `when` says so; remember the moment."""
+
+    def __init__(self, when: Callable[[], bool]) -> None:
+        self._when = when
+        self.cancelled_at = 0.0
+
+    def check(self, progress: Progress | None = None) -> None:
+        if self._when():
+            self.cancelled_at = time.monotonic()
+            raise Cancelled("the test cancels")
+
+
+@dataclass
+class MemorySink:
+    """Keep what is written; tell of the first bytes."""
+
+    chunks: list[bytes] = field(default_factory=list)
+    first: threading.Event = field(default_factory=threading.Event)
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.chunks.append(bytes(data))
+        self.first.set()
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """Hold what came of a dump."""
+
+    plan: DumpPlan
+    result: DumpResult
+    files: dict[str, bytes]
+
+    @property
+    def main(self) -> bytes:
+        return next(data for name, data in self.files.items() if name.startswith("database."))
+
+
+class Dumper:
+    """Drive one engine over a scratch folder of its own."""
+
+    def __init__(
+        self, scratch: Path, clients: Clients | None = None, *, lock_timeout_s: float = 30.0
+    ) -> None:
+        self.scratch = scratch
+        settings = EngineSettings((), "warn", lock_timeout_s, scratch)
+        self.clients = clients or Clients(default_folders(()))
+        self.engine = PostgresEngine(settings, SystemClock(), self.clients)
+        self.sinks: dict[str, MemorySink] = {}
+
+    def dump(
+        self,
+        connection: Connection,
+        options: BackupOptions | None = None,
+        watch: Watch | None = None,
+    ) -> Dumped:
+        plan = self.engine.plan(connection, options or BackupOptions())
+        request = DumpRequest(connection, plan, RUN_ID)
+        result = self.engine.dump(request, self.open_sink, watch or Bystander())
+        return Dumped(plan, result, {name: sink.data for name, sink in self.sinks.items()})
+
+    def open_sink(self, name: str) -> Sink:
+        self.sinks[name] = MemorySink()
+        return self.sinks[name]
+
+    def has_bytes(self) -> bool:
+        return any(sink.first.is_set() for sink in tuple(self.sinks.values()))
+
+    def leftovers(self) -> list[Path]:
+        return list(self.scratch.rglob("*"))
+
+
+def stub_clients(folder: Path, body: str) -> Clients:
+    """Make a client folder whose pg_dump answers probes as 18.6 without zstd, then does `body`."""
+    folder.mkdir()
+    script = f"""#!/bin/sh
+case "$*" in *--version*) echo "pg_dump (PostgreSQL) 18.6"; exit 0;; esac
+case "$PGHOST" in /nonexistent/*) echo "does not support compression" >&2; exit 1;; esac
+{body}
+"""
+    for name in ("pg_dump", "pg_restore"):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return Clients([folder])
+
+
+@contextmanager
+def connected(connection: Connection) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Open a plain session of the test's own, in autocommit mode."""
+    endpoint = connection.endpoint
+    with psycopg.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        dbname=endpoint.database,
+        user=endpoint.user,
+        password=connection.password,
+        autocommit=True,
+    ) as session:
+        yield session
+
+
+def execute(connection: Connection, *statements: str) -> None:
+    """Run statements, each on its own."""
+    with connected(connection) as session:
+        for statement in statements:
+            session.execute(statement.encode())
+
+
+@contextmanager
+def locked(connection: Connection, table: str) -> Iterator[None]:
+    """Hold an exclusive lock on a table."""
+    with connected(connection) as session:
+        session.execute(b"BEGIN")
+        session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
+        session.execute(b"ROLLBACK")
+
+
+def endpoint_of(connection: Connection, **changes: object) -> Connection:
+    """Return the connection with another host, port, user or TLS mode."""
+    return Connection(connection.endpoint.model_copy(update=changes), connection.password)
+
+
+def sessions_of_ours(connection: Connection) -> int:
+    """Count the engine's sessions on the server."""
+    with connected(connection) as session:
+        row = session.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'holdfast %'"
+        ).fetchone()
+    return int(str(row[0])) if row else -1
+
+
+def restore(dumped: Dumped, target: Connection, bin_dir: Path) -> None:
+    """Restore with the stock programs; data-only dumps bring their schema along."""
+    if "schema.dump" in dumped.files:
+        _psql(_script(dumped.files["schema.dump"], bin_dir), target, bin_dir)
+    is_custom = dumped.plan.format is Format.CUSTOM
+    script = _script(dumped.main, bin_dir) if is_custom else unpacked(dumped)
+    _psql(script, target, bin_dir)
+
+
+def unpacked(dumped: Dumped) -> bytes:
+    """Return a plain dump's script, decompressed by somebody else's code where there is any."""
+    match dumped.plan.compression:
+        case Compression.NONE:
+            return dumped.main
+        case Compression.GZIP:
+            return gzip.decompress(dumped.main)
+        case Compression.BZIP2:
+            return bz2.decompress(dumped.main)
+        case Compression.ZSTD:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(dumped.main)
+
+
+def contents(connection: Connection) -> dict[str, list[str]]:
+    """Return every row of every table as text, and the large objects."""
+    found: dict[str, list[str]] = {}
+    with connected(connection) as session:
+        tables = session.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema'"
+        ).fetchall()
+        for schema, table in tables:
+            query = sql.SQL("SELECT t::text FROM {} t ORDER BY 1")
+            rows = session.execute(query.format(sql.Identifier(str(schema), str(table))))
+            found[f"{schema}.{table}"] = [str(row[0]) for row in rows]
+        blobs = session.execute(
+            "SELECT oid::text || ':' || encode(lo_get(oid), 'hex')"
+            " FROM pg_largeobject_metadata ORDER BY 1"
+        )
+        found["large objects"] = [str(row[0]) for row in blobs]
+    return found
+
+
+def _script(archive: bytes, bin_dir: Path) -> bytes:
+    argv = [bin_dir / "pg_restore", "--file=-"]
+    return subprocess.run(argv, input=archive, capture_output=True, check=True).stdout
+
+
+def _psql(script: bytes, target: Connection, bin_dir: Path) -> None:
+    endpoint = target.endpoint
+    environment = {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PGHOST": endpoint.host,
+        "PGPORT": str(endpoint.port),
+        "PGUSER": endpoint.user,
+        "PGDATABASE": endpoint.database,
+        "PGPASSWORD": target.password,
+    }
+    done = subprocess.run(
+        [bin_dir / "psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet"],
+        input=script,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
