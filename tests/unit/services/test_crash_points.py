@@ -68,7 +68,7 @@ class Fused:
 
 
 def run_until_crash(world: World, backup: Backup, fuse: Fuse) -> bool:
-    fused = {port: Fused(getattr(world.adapters, port), fuse) for port in PORTS}
+    fused: dict[str, Any] = {port: Fused(getattr(world.adapters, port), fuse) for port in PORTS}
     services = Services(world.services.settings, replace(world.adapters, **fused))
     try:
         services.backup_runner("worker-1").run(backup.id)
