@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from chalicelib.adapters.embedded.file_lock import locked
 from chalicelib.adapters.embedded.objects import S3_LIMITS, DirectoryStore
 from chalicelib.domain.errors import Conflict, IntegrityFailed, NotFound, StorageFailed
 from chalicelib.ports import Part, PartLimits, Upload
@@ -17,6 +22,7 @@ TINY = PartLimits(min_part_bytes=1, max_part_bytes=4 << 20, max_parts=100)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 CRASHING = """
+from chalicelib.adapters.embedded.file_lock import locked
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.ports import PartLimits
 limits = PartLimits(min_part_bytes=1, max_part_bytes=100, max_parts=100)
@@ -122,6 +128,33 @@ def test_a_late_part_cannot_touch_the_object(tmp_path: Path) -> None:
         store.upload_part(upload, 2, b"bbbb")
 
     assert b"".join(store.read("p/x")) == b"aaaa"
+
+
+def test_a_part_that_waited_for_the_completion_cannot_touch_the_object(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    upload, _ = linked_but_not_dropped(tmp_path, store)
+    (data,) = (tmp_path / "uploads").rglob("data")
+
+    with ThreadPoolExecutor(1) as pool:
+        with locked(data):
+            waiting = pool.submit(store.upload_part, upload, 2, b"bbbb")
+            assert is_open_twice(data)
+            data.unlink()
+        with pytest.raises(NotFound):
+            waiting.result(10)
+
+    assert b"".join(store.read("p/x")) == b"aaaa"
+
+
+def is_open_twice(path: Path) -> bool:
+    """Wait until this process has the file open twice: the holder's lock and the waiting one."""
+    pause, deadline = Event(), time.monotonic() + 10
+    while time.monotonic() < deadline:
+        targets = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+        if targets.count(str(path.resolve())) == 2:
+            return True
+        pause.wait(0.005)
+    return False
 
 
 def test_a_linked_upload_does_not_complete_with_other_parts(tmp_path: Path) -> None:
