@@ -1,1 +1,75 @@
-"""To come."""
+"""The log and the traces; the only module that knows Powertools and X-Ray.
+
+Nothing is loaded before the first line is written. The log goes to standard error as JSON, one
+object per line. What may be logged: ids, operations, counts, types of errors. What may not: bodies,
+connection data, tokens, and messages of foreign errors, which may hold any of these.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+SERVICE = "holdfast"
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Write to whatever standard error is at the moment of writing."""
+
+    @property
+    def stream(self) -> TextIO:
+        """The stream now; tests and supervisors replace it while we run."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None:
+        del value  # StreamHandler sets one when it is made; ours is never kept
+
+
+@dataclass
+class _Tracing:
+    enabled: bool = False
+
+
+_TRACING = _Tracing()
+
+
+@cache
+def log() -> Logger:
+    """Return the log of this process."""
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 - importing us must stay cheap
+
+    return Logger(service=SERVICE, level="INFO", logger_handler=_StandardError())
+
+
+def configure(environment: Mapping[str, str]) -> None:
+    """Trace when this runs as a Lambda function, unless POWERTOOLS_TRACE_DISABLED says no."""
+    disabled = environment.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes"}
+    _TRACING.enabled = "AWS_LAMBDA_FUNCTION_NAME" in environment and not disabled
+
+
+@contextmanager
+def span(name: str) -> Iterator[None]:
+    """Trace the block as a subsegment; nothing happens where nobody traces.
+
+    Neither results nor errors go into the trace: they may hold signed URLs or connection data.
+    """
+    if not _TRACING.enabled:
+        yield
+        return
+    from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415 - half a second at import
+
+    recorder: Any = xray_recorder  # the SDK has no types
+    recorder.begin_subsegment(name)
+    try:
+        yield
+    finally:
+        recorder.end_subsegment()

@@ -1,0 +1,264 @@
+"""What callers may send: bodies and queries, bounded in every field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+
+from chalicelib.domain.access import Role
+from chalicelib.domain.backup import (
+    BackupOptions,
+    BackupType,
+    Component,
+    Compression,
+    Format,
+    Status,
+    Trigger,
+)
+from chalicelib.domain.connection import SslMode, Text
+from chalicelib.domain.link import MAX_LIFETIME
+from chalicelib.services.jobs import MAX_WAIT_S
+from chalicelib.services.links import DEFAULT_LIFETIME
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Ids carry their time of making since the epoch, so no filter can ask for an earlier one."""
+
+_ONE_LINE: Final = r"^[^\x00-\x1f\x7f]+$"
+_LINES: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+OneLine = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
+Lines = Annotated[str, Field(max_length=2000, pattern=_LINES)]
+RecordId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,64}$")]
+TagName = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE)]
+TagValue = Annotated[str, Field(max_length=256, pattern=_LINES)]
+TagMap = Annotated[dict[TagName, TagValue], Field(max_length=32)]
+Password = Annotated[SecretStr, Field(max_length=1024)]
+Url = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+
+
+def _iso_text(value: object) -> object:
+    # pydantic also reads numbers as seconds or milliseconds since the epoch, by their size
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("should be a date and time with offset, as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _since_epoch(value: datetime) -> datetime:
+    if value < EPOCH:
+        raise ValueError("should not be before 1970")
+    return value
+
+
+# Not strict, because behind a validator of ours a text no longer counts as JSON's form of a time.
+Instant = Annotated[
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_iso_text),
+    AfterValidator(_since_epoch),
+]
+
+
+class Body(BaseModel):
+    """Be a JSON body: no unknown fields, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+B = TypeVar("B", bound=Body)
+
+
+class QueryString(BaseModel):
+    """Be a query: no unknown parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Nothing(Body):
+    """Be the body of requests that need none."""
+
+
+class ConnectionFields(Body):
+    """Say how to reach a database: either one URL, or fields."""
+
+    url: Url | None = None
+    host: Text | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    database: Text | None = None
+    user: Text | None = None
+    password: Password | None = None
+    sslmode: SslMode | None = None
+    sslrootcert: Annotated[str, Field(max_length=1024, pattern=_ONE_LINE)] | None = None
+
+    @model_validator(mode="after")
+    def _url_or_fields(self) -> Self:
+        if self.url is not None and self.connection_fields:
+            raise ValueError("url stands alone: leave out host, port, user and the like")
+        return self
+
+    @property
+    def connection_fields(self) -> frozenset[str]:
+        """The names of the single fields that were given."""
+        given = {name for name in ConnectionFields.model_fields if getattr(self, name) is not None}
+        return frozenset(given - {"url"})
+
+
+class ProjectCreate(ConnectionFields):
+    """Describe a new project; `all_databases` also makes one for each other database there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"url": "postgresql://backup:secret@db.example.org:5432/shop?sslmode=require"},
+                {"name": "shop", "host": "db.example.org", "database": "shop", "user": "backup"},
+            ]
+        }
+    )
+
+    name: OneLine | None = None
+    tags: TagMap = {}
+    all_databases: bool = False
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.url is None and self.host is None:
+            raise ValueError("give either url or host")
+        return self
+
+
+class ProjectPatch(ConnectionFields):
+    """Change a project; a field left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: OneLine | None = None
+    tags: TagMap | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        return _changes_something(self)
+
+
+class OptionFields(Body):
+    """Say which part of a database to take and how; None leaves the choice to the engine."""
+
+    type: BackupType = BackupType.FULL
+    compression: Compression | None = None
+    format: Format | None = None
+    components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)] = (
+        Component.DATABASE,
+    )
+    engine: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "auto"
+
+    @property
+    def options(self) -> BackupOptions:
+        """The options as the domain knows them."""
+        return BackupOptions(
+            type=self.type,
+            compression=self.compression,
+            format=self.format,
+            components=self.components,
+            engine=self.engine,
+        )
+
+
+class EstimateRequest(OptionFields):
+    """Ask how large a backup would be."""
+
+
+class BackupRequest(OptionFields):
+    """Ask for a backup."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "project_id": "01JD0000000000000000000000",
+                    "compression": "zstd",
+                    "trigger": "pre-migration",
+                    "tags": {"migration": "0042", "git": "4f2d9c1"},
+                }
+            ]
+        }
+    )
+
+    project_id: RecordId
+    name: OneLine | None = None
+    description: Lines = ""
+    trigger: Trigger = Trigger.MANUAL
+    tags: TagMap = {}
+
+
+class BackupPatch(Body):
+    """Change what people say of a backup; a field left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: OneLine | None = None
+    description: Lines | None = None
+    tags: TagMap | None = None
+    locked: bool | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        return _changes_something(self)
+
+
+class LinkRequest(Body):
+    """Ask for a download link; `artefact` None is the dump itself."""
+
+    artefact: OneLine | None = None
+    lifetime_s: Annotated[int, Field(ge=1, le=int(MAX_LIFETIME.total_seconds()))] = int(
+        DEFAULT_LIFETIME.total_seconds()
+    )
+    max_uses: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class KeyRequest(Body):
+    """Ask for an API key; `projects` left out reaches all, `expires_at` left out never ends."""
+
+    name: OneLine
+    role: Role
+    projects: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=1000)] | None = None
+    expires_at: Instant | None = None
+
+
+class PageQuery(QueryString):
+    """Ask for one page of a list, newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+
+
+class BackupQuery(PageQuery):
+    """Ask for backups; `from` counts, `to` does not, both by time of creation."""
+
+    project: RecordId | None = None
+    status: Status | None = None
+    type: BackupType | None = None
+    trigger: Trigger | None = None
+    since: Annotated[Instant | None, Field(alias="from")] = None
+    until: Annotated[Instant | None, Field(alias="to")] = None
+    q: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class JobQuery(QueryString):
+    """Ask for a job; `wait` is how many seconds the answer may wait for its end."""
+
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 0.0
+
+
+def _changes_something(body: B) -> B:
+    if all(getattr(body, name) is None for name in type(body).model_fields):
+        raise ValueError("name at least one field to change")
+    return body

@@ -1,0 +1,12 @@
+"""The operations of the API, one module per kind of thing; ALL lists every one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalicelib.api.routes import backups, jobs, keys, links, projects, system
+from chalicelib.api.routing import ROUTES, Route
+
+# Each module registers its routes when it is imported; naming them here keeps that in one place.
+MODULES: Final = (system, projects, backups, links, jobs, keys)
+ALL: Final[tuple[Route, ...]] = tuple(ROUTES)

@@ -1,0 +1,138 @@
+"""Backups: request, list, look, change, cancel, verify, delete."""
+
+from __future__ import annotations
+
+import json
+
+from chalicelib.api import cursors
+from chalicelib.api.requests import BackupPatch, BackupQuery, BackupRequest
+from chalicelib.api.routing import (
+    ADMIN,
+    JOB_ACCEPTED,
+    NO_CONTENT,
+    OPERATOR,
+    VIEWER,
+    Call,
+    Success,
+    route,
+)
+from chalicelib.api.views import (
+    BackupPage,
+    BackupProgressView,
+    BackupView,
+    JobView,
+    ProgressView,
+)
+from chalicelib.domain.backup import Backup, Status
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.job import JobArguments, JobKind
+from chalicelib.services.backups import BackupChanges, BackupFilter, NewBackup
+
+
+@route("POST /v1/backups", OPERATOR, Success(202, "/v1/backups/{id}"))
+def request_backup(call: Call, body: BackupRequest, idempotency_key: str | None) -> BackupView:
+    """Request a backup.
+
+    The same Idempotency-Key with the same body gives the backup of the first request; with
+    another body it is a conflict.
+    """
+    project = call.project(body.project_id)
+    # What was understood is compared, not its bytes: the order of fields makes no other request.
+    new = NewBackup(
+        project_id=project.id,
+        options=body.options,
+        name=body.name,
+        description=body.description,
+        trigger=body.trigger,
+        tags=body.tags,
+        idempotency_key=idempotency_key,
+        body=json.dumps(body.model_dump(mode="json"), sort_keys=True),
+    )
+    return BackupView.of(call.services.backups.request(call.actor.name, new))
+
+
+@route("GET /v1/backups", VIEWER)
+def list_backups(call: Call, query: BackupQuery) -> BackupPage:
+    """List backups, newest first.
+
+    A page may be short, even empty, and still have a `next_cursor`: filters look at a limited
+    number of backups per request.
+    """
+    digest = cursors.filter_digest("backups", query)
+    before_id = cursors.decode(query.cursor, digest)
+    page = call.services.backups.find(_filter(call, query), limit=query.limit, before_id=before_id)
+    return BackupPage(
+        items=tuple(BackupView.of(backup) for backup in page.items),
+        next_cursor=cursors.encode(page.next_before_id, digest),
+    )
+
+
+@route("GET /v1/backups/{backup_id}", VIEWER)
+def show_backup(call: Call, backup: Backup) -> BackupView:
+    """Show a backup, with its progress while it runs."""
+    running = backup.status is Status.IN_PROGRESS
+    return BackupView.of(backup, call.services.backups.progress(backup.id) if running else None)
+
+
+@route("PATCH /v1/backups/{backup_id}", OPERATOR)
+def update_backup(call: Call, backup: Backup, body: BackupPatch) -> BackupView:
+    """Change name, description, tags or lock of a backup."""
+    changes = BackupChanges(
+        name=body.name, description=body.description, tags=body.tags, locked=body.locked
+    )
+    return BackupView.of(call.services.backups.update(call.actor.name, backup.id, changes))
+
+
+@route("DELETE /v1/backups/{backup_id}", ADMIN, NO_CONTENT)
+def delete_backup(call: Call, backup: Backup) -> None:
+    """Delete a finished, unlocked backup with all its objects; its links end with it."""
+    call.services.backups.delete(call.actor.name, backup.id)
+
+
+@route("GET /v1/backups/{backup_id}/progress", VIEWER)
+def show_progress(call: Call, backup: Backup) -> BackupProgressView:
+    """Show how far a backup has come."""
+    progress = call.services.backups.progress(backup.id)
+    return BackupProgressView(
+        id=backup.id,
+        status=backup.status,
+        step=backup.step,
+        attempt=backup.attempt,
+        progress=ProgressView.of(progress) if progress else None,
+    )
+
+
+@route("POST /v1/backups/{backup_id}/cancel", OPERATOR, Success(202))
+def cancel_backup(call: Call, backup: Backup) -> BackupView:
+    """Cancel a backup: a pending one at once, a running one at its worker's next look."""
+    return BackupView.of(call.services.backups.cancel(call.actor.name, backup.id))
+
+
+@route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED)
+def verify_backup(call: Call, backup: Backup) -> JobView:
+    """Let a worker read a completed backup again, from its first byte to its last."""
+    if backup.status is not Status.COMPLETED or backup.chore is not None:
+        raise Conflict(
+            f"backup is {backup.status}, there is nothing to verify",
+            hint="Only completed backups can be verified.",
+        )
+    arguments = JobArguments(backup_id=backup.id)
+    return JobView.of(
+        call.services.jobs.request(call.actor.name, JobKind.VERIFY, backup.project_id, arguments)
+    )
+
+
+def _filter(call: Call, query: BackupQuery) -> BackupFilter:
+    # A filter by a hidden project is told the same as one by a missing project.
+    if query.project is not None:
+        call.project(query.project)
+    return BackupFilter(
+        project_id=query.project,
+        status=query.status,
+        type=query.type,
+        trigger=query.trigger,
+        since=query.since,
+        until=query.until,
+        text=query.q,
+        projects=call.actor.projects,
+    )

@@ -1,0 +1,121 @@
+"""The web server of one machine: the API and the object store's door on one port."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from secrets import token_bytes
+from typing import Any, Final
+
+from chalice.local import CustomLocalChalice
+from waitress import wasyncore
+from waitress.server import create_server
+
+from chalicelib.adapters.embedded import key_files
+from chalicelib.api.application import create_app
+from chalicelib.api.parsing import MAX_BODY_BYTES
+from chalicelib.bootstrap import Services
+from chalicelib.domain.errors import Conflict, DeadlineExceeded
+from chalicelib.local.objects import PREFIX, ObjectsWsgi
+from chalicelib.local.wsgi import ChaliceWsgi, Environ, StartResponse, WsgiApp
+
+THREADS: Final = 16
+"""A request that waits for a job holds a thread for up to 20 s."""
+
+STOP_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class WebApp:
+    """Send each request to the object store's door or to the API, by its path."""
+
+    api: WsgiApp
+    objects: WsgiApp
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        is_object = str(environ.get("PATH_INFO", "")).startswith(PREFIX)
+        return (self.objects if is_object else self.api)(environ, start_response)
+
+
+def web_app(services: Services) -> WebApp:
+    """Return the whole service as one WSGI application."""
+    settings, adapters = services.settings, services.adapters
+    # the key that the embedded store signs with, see bootstrap
+    key_path = settings.data.absolute() / "keys" / "links.key"
+    signing_key = key_files.load_or_make(key_path, lambda: token_bytes(32))
+    return WebApp(
+        api=ChaliceWsgi(create_app(lambda: services, factory=CustomLocalChalice)),
+        objects=ObjectsWsgi(adapters.store, adapters.clock, signing_key),
+    )
+
+
+class ApiServer:
+    """Serve over HTTP. The port is bound when this is made, so `url` is true from then on."""
+
+    def __init__(self, services: Services, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Bind the port (0: any free one); Conflict when it cannot be had."""
+        create: Callable[..., Any] = create_server  # waitress has no types
+        self._host = host
+        self._server: Any = create(
+            web_app(services),
+            sockets=[_bound(host, port)],
+            threads=THREADS,
+            ident="",  # nobody needs to know what serves
+            # Behind our own limit, which answers with a problem.
+            max_request_body_size=16 * MAX_BODY_BYTES,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="api", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the server answers."""
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{shown}:{self._server.effective_port}"
+
+    def start(self) -> None:
+        """Answer requests, in a thread."""
+        self._thread.start()
+
+    def run(self) -> None:
+        """Answer requests in this thread, until an interrupt."""
+        self._server.run()
+
+    def stop(self) -> None:
+        """Stop answering, close all connections, free the port; stopping again is fine."""
+        # Sockets belong to the loop's thread, so it is that thread which closes them.
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close)
+            self._thread.join(STOP_TIMEOUT_S)
+            if self._thread.is_alive():
+                raise DeadlineExceeded("the web server did not stop in time")
+        else:
+            self._close()
+        self._server.task_dispatcher.shutdown()
+
+    def _close(self) -> None:
+        close_all: Callable[..., object] = wasyncore.close_all
+        close_all(self._server._map, ignore_all=True)  # noqa: SLF001 - there is no other way
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    # Waitress would leave sockets behind when it cannot bind, and bind several for one name.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Conflict(
+            f"port {port} of {host} cannot be listened on",
+            hint="Stop what listens there, or choose another port.",
+        ) from error
+
+
+def serve(services: Services, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    server = ApiServer(services, host, port)
+    try:
+        server.run()
+    finally:
+        server.stop()

@@ -1,0 +1,152 @@
+"""A whole service per test: the real embedded adapters in a folder of its own, no worker."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chalicelib.adapters.embedded.catalog import SqliteCatalog
+from chalicelib.adapters.embedded.system import UlidIds
+from chalicelib.bootstrap import Services, embedded_adapters
+from chalicelib.domain.access import Role
+from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
+from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.object_keys import artefact_key
+from chalicelib.domain.project import Project
+from chalicelib.domain.record import Insert
+from chalicelib.local.server import web_app
+from chalicelib.services.access import NewKey
+from chalicelib.services.projects import NewProject
+from chalicelib.settings import Settings
+
+PUBLIC_URL = "http://holdfast.test"
+
+
+class MovableClock:
+    """Tell a time that a test can move on."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def advance(self, by: timedelta) -> None:
+        self._now += by
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def advance(clock: MovableClock) -> Callable[[timedelta], None]:
+    return clock.advance
+
+
+@pytest.fixture
+def services(tmp_path: Path, clock: MovableClock) -> Iterator[Services]:
+    settings = Settings(data=tmp_path / "data", public_url=PUBLIC_URL)
+    adapters = replace(embedded_adapters(settings), clock=clock, ids=UlidIds(clock))
+    yield Services(settings, adapters)
+    if isinstance(adapters.catalog, SqliteCatalog):
+        adapters.catalog.close()
+
+
+@pytest.fixture
+def client_for(services: Services) -> Iterator[Callable[..., httpx.Client]]:
+    """Make clients: `client_for(Role.VIEWER, projects=(…))`, or with a token, or without any."""
+    app = web_app(services)
+    with ExitStack() as stack:
+
+        def make(
+            role: Role | None = Role.ADMIN,
+            projects: tuple[str, ...] | None = None,
+            token: str | None = None,
+        ) -> httpx.Client:
+            if role is not None and token is None:
+                _, token = services.access.create("test", NewKey("test", role, projects))
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            transport = httpx.WSGITransport(app)
+            return stack.enter_context(
+                httpx.Client(transport=transport, base_url=PUBLIC_URL, headers=headers)
+            )
+
+        yield make
+
+
+@pytest.fixture
+def client(client_for: Callable[..., httpx.Client]) -> httpx.Client:
+    """A client with an admin's key."""
+    return client_for(Role.ADMIN)
+
+
+@pytest.fixture
+def make_project(services: Services) -> Callable[..., Project]:
+    def make(name: str = "shop", password: str = "s3cret-of-shop") -> Project:
+        connection = Connection(Endpoint(host="db.example.org", database=name), password)
+        return services.projects.create("test", NewProject(name, connection, {}))
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    return make_project()
+
+
+@pytest.fixture
+def make_backup(services: Services) -> Callable[..., Backup]:
+    """Store a completed backup with its object; any field of the record can be given."""
+
+    def make(project: Project, content: bytes = b"PGDMP and more", **fields: object) -> Backup:
+        now = services.ledger.clock.now()
+        given: dict[str, object] = {
+            "id": services.ledger.ids.new(),
+            "project_id": project.id,
+            "name": "nightly",
+            "requested_by": "test",
+            "created_at": now,
+            "started_at": now,
+            "completed_at": now,
+            "status": Status.COMPLETED,
+            "attempt": 1,
+            "format": Format.CUSTOM,
+            "compression": Compression.GZIP,
+            "stored_bytes": len(content),
+        }
+        backup = Backup.model_validate(given | fields)
+        if backup.status is Status.COMPLETED:
+            backup = backup.model_copy(update={"artefacts": (_artefact(backup, content),)})
+            key = backup.artefacts[0].key
+            services.adapters.store.put(key, content, content_type="application/octet-stream")
+        services.ledger.catalog.commit([Insert(backup)])
+        return backup.model_copy(update={"revision": 1})
+
+    return make
+
+
+@pytest.fixture
+def backup(make_backup: Callable[..., Backup], project: Project) -> Backup:
+    return make_backup(project)
+
+
+def _artefact(backup: Backup, content: bytes) -> Artefact:
+    return Artefact(
+        name="database.dump",
+        key=artefact_key(backup, "database.dump"),
+        stored_bytes=len(content),
+        checksum=Checksum(value=hashlib.sha256(content).hexdigest()),
+    )

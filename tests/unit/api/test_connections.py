@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from chalicelib.api.connections import changed_connection, new_connection
+from chalicelib.api.requests import ProjectCreate, ProjectPatch
+from chalicelib.domain.connection import Endpoint, SslMode
+from chalicelib.domain.errors import InvalidRequest
+
+CURRENT = Endpoint(host="db.example.org", port=6543, user="u", sslmode=SslMode.VERIFY_FULL)
+
+
+def test_fields_left_out_take_the_defaults_of_the_domain() -> None:
+    connection = new_connection(ProjectCreate(host="db.example.org"))
+
+    assert connection.endpoint == Endpoint(host="db.example.org")
+    assert connection.password == ""
+
+
+def test_a_change_keeps_what_it_does_not_name() -> None:
+    changes = changed_connection(CURRENT, ProjectPatch(host="other.example.org"))
+
+    assert changes.endpoint == CURRENT.model_copy(update={"host": "other.example.org"})
+    assert changes.password is None
+
+
+def test_a_change_of_the_name_alone_touches_no_endpoint() -> None:
+    changes = changed_connection(CURRENT, ProjectPatch(name="x"))
+
+    assert (changes.endpoint, changes.password) == (None, None)
+
+
+@given(st.text(max_size=60))
+def test_no_url_ends_in__a_connection_or_an_error_of_ours(text: str) -> None:
+    request = ProjectCreate(url=SecretStr("postgresql://" + text))
+
+    with contextlib.suppress(InvalidRequest):
+        assert "," not in new_connection(request).endpoint.host
+
+
+@pytest.mark.parametrize("letter", ["\x00", "\n", "\r"])
+def test_a_password_that_no_password_file_can_hold_is_refused(letter: str) -> None:
+    url = SecretStr(f"postgresql://u:a%{ord(letter):02X}b@h/d")
+
+    with pytest.raises(InvalidRequest, match="line break"):
+        new_connection(ProjectCreate(url=url))
+
+
+def test_secrets_do_not_show_in_the_repr_of_a_request() -> None:
+    request = ProjectCreate(host="h", password=SecretStr("hunter2"))
+
+    assert "hunter2" not in repr(request)
