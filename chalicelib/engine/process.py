@@ -23,7 +23,7 @@ from chalicelib.domain.errors import Internal
 
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 POLL_S: Final = 0.01
-TERM_GRACE_S: Final = 0.5
+TERM_GRACE_S: Final = 0.3
 """Seconds between SIGTERM and SIGKILL: pg_dump needs them to cancel its statement."""
 
 

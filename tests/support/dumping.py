@@ -6,10 +6,9 @@ import bz2
 import gzip
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Sink, Watch
 
 RUN_ID = "01TESTRUN"
+CLIENTS = frozenset({"pg_dump", "pg_restore", "sleep", "yes", "sh"})
 
 
 class Bystander:
@@ -57,14 +57,15 @@ class Canceller:
 
 @dataclass
 class MemorySink:
-    """Keep what is written; tell of the first bytes."""
+    """Keep what is written; do something at the first bytes."""
 
+    on_first_bytes: Callable[[], None]
     chunks: list[bytes] = field(default_factory=list)
-    first: threading.Event = field(default_factory=threading.Event)
 
     def write(self, data: bytes | memoryview) -> None:
         self.chunks.append(bytes(data))
-        self.first.set()
+        if len(self.chunks) == 1:
+            self.on_first_bytes()
 
     @property
     def data(self) -> bytes:
@@ -93,8 +94,10 @@ class Dumper:
         self.scratch = scratch
         settings = EngineSettings((), "warn", lock_timeout_s, scratch)
         self.clients = clients or Clients(default_folders(()))
-        self.engine = PostgresEngine(settings, SystemClock(), self.clients)
+        self.clock = SystemClock()
+        self.engine = PostgresEngine(settings, self.clock, self.clients)
         self.sinks: dict[str, MemorySink] = {}
+        self.on_first_bytes: Callable[[], None] = lambda: None
 
     def dump(
         self,
@@ -103,16 +106,19 @@ class Dumper:
         watch: Watch | None = None,
     ) -> Dumped:
         plan = self.engine.plan(connection, options or BackupOptions())
+        return self.dump_planned(connection, plan, watch)
+
+    def dump_planned(
+        self, connection: Connection, plan: DumpPlan, watch: Watch | None = None
+    ) -> Dumped:
+        self.sinks.clear()
         request = DumpRequest(connection, plan, RUN_ID)
         result = self.engine.dump(request, self.open_sink, watch or Bystander())
         return Dumped(plan, result, {name: sink.data for name, sink in self.sinks.items()})
 
     def open_sink(self, name: str) -> Sink:
-        self.sinks[name] = MemorySink()
+        self.sinks[name] = MemorySink(self.on_first_bytes)
         return self.sinks[name]
-
-    def has_bytes(self) -> bool:
-        return any(sink.first.is_set() for sink in tuple(self.sinks.values()))
 
     def leftovers(self) -> list[Path]:
         return list(self.scratch.rglob("*"))
@@ -178,6 +184,30 @@ def sessions_of_ours(connection: Connection) -> int:
     return int(str(row[0])) if row else -1
 
 
+def clients_running() -> list[str]:
+    """Name the client programs (and what stubs are made of) that descend from this process."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            name, rest = entry.read_text().split("(", 1)[1].rsplit(")", 1)
+            parents[int(entry.parent.name)] = int(rest.split()[1])
+            names[int(entry.parent.name)] = name
+    return [names[pid] for pid in names if names[pid] in CLIENTS and _is_ours(pid, parents)]
+
+
+def _is_ours(pid: int, parents: dict[int, int]) -> bool:
+    while pid in parents and pid != os.getpid():
+        pid = parents[pid]
+    return pid == os.getpid()
+
+
+def memory_bytes() -> int:
+    """Return what this process holds in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def restore(dumped: Dumped, target: Connection, bin_dir: Path) -> None:
     """Restore with the stock programs; data-only dumps bring their schema along."""
     if "schema.dump" in dumped.files:
@@ -221,7 +251,7 @@ def contents(connection: Connection) -> dict[str, list[str]]:
 
 
 def _script(archive: bytes, bin_dir: Path) -> bytes:
-    argv = [bin_dir / "pg_restore", "--file=-"]
+    argv = [str(bin_dir / "pg_restore"), "--file=-"]
     return subprocess.run(argv, input=archive, capture_output=True, check=True).stdout
 
 

@@ -1,0 +1,65 @@
+"""Count the source's rows inside the dump's snapshot, beside the dump."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from chalicelib.domain.backup import SourceCounts, TableCount
+from chalicelib.engine.catalogue import Table, large_objects
+from chalicelib.engine.connection import Session, translated
+from chalicelib.engine.sessions import Sessions
+from chalicelib.engine.snapshot import BEGIN, Snapshot
+
+# One round trip per table; the savepoint keeps the snapshot when a single table is locked.
+COUNT: Final = "SAVEPOINT one; SELECT count(*) FROM ONLY {}; RELEASE SAVEPOINT one"
+LOCKED: Final = "another session held a lock on it"
+
+
+def count(sessions: Sessions, snapshot: Snapshot, imported: threading.Event) -> SourceCounts:
+    """Count every table of the snapshot in a session of its own; sets `imported` early.
+
+    Runs in a thread. A table that stays locked is listed as uncounted; other failures raise.
+    """
+    session = sessions.open()
+    with translated(sessions.connection, started=True):
+        session.execute(BEGIN)
+        statement = sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot.id))
+        session.execute(statement)
+        imported.set()
+        result = _count_all(session, snapshot.tables)
+        session.execute(b"COMMIT")
+        session.close()
+    return result
+
+
+def _count_all(session: Session, tables: tuple[Table, ...]) -> SourceCounts:
+    counted: list[TableCount] = []
+    uncounted: dict[str, str] = {}
+    for table in tables:
+        if table.why_uncounted is not None:
+            uncounted[table.label] = table.why_uncounted
+            continue
+        rows = _rows(session, table)
+        if rows is None:
+            uncounted[table.label] = LOCKED
+        else:
+            counted.append(TableCount(schema_name=table.schema_name, table=table.name, rows=rows))
+    return SourceCounts(
+        tables=tuple(counted), large_objects=large_objects(session), uncounted=uncounted
+    )
+
+
+def _rows(session: Session, table: Table) -> int | None:
+    name = sql.Identifier(table.schema_name, table.name)
+    try:
+        cursor = session.execute(sql.SQL(COUNT).format(name))
+    except psycopg.errors.LockNotAvailable:
+        session.execute(b"ROLLBACK TO SAVEPOINT one")
+        return None
+    cursor.nextset()  # past the answer to SAVEPOINT
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0

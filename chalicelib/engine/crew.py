@@ -1,0 +1,80 @@
+"""Run blocking work in threads while the caller keeps asking whether it may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Final, Self, TypeVar
+
+from chalicelib.ports import Clock, Watch
+
+T = TypeVar("T")
+
+TICK_S: Final = 0.25
+"""Seconds between two looks at the watch: half of what its contract asks for."""
+
+LEAVE_S: Final = 0.5
+"""Seconds that threads get to end once their sessions are severed."""
+
+THREADS: Final = 3
+
+
+class Crew:
+    """Own a few threads; an error in one of them surfaces in the caller."""
+
+    def __init__(self) -> None:
+        """Make the pool; threads start with their work."""
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-engine")
+        self._futures: list[Future[Any]] = []
+
+    def __enter__(self) -> Self:
+        """Give the crew itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take no more work. Threads that still run end by themselves, see `settle`."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def start(self, work: Callable[[], T]) -> Future[T]:
+        """Begin some work in a thread."""
+        future = self._pool.submit(work)
+        self._futures.append(future)
+        return future
+
+    def settle(self) -> bool:
+        """Wait a moment for all threads; False when one is stuck.
+
+        That can only be one in a name lookup or a connect, which nobody can break: it closes what
+        it opens as soon as it comes back, see `Sessions.open`.
+        """
+        return not wait(self._futures, timeout=LEAVE_S).not_done
+
+    def check(self) -> None:
+        """Raise the error of a thread that failed."""
+        for future in self._futures:
+            if future.done():
+                future.result()
+
+
+def attend(future: Future[T], beat: Callable[[], None]) -> T:
+    """Wait for some work, calling `beat` meanwhile; return or raise what came of it."""
+    while not wait([future], timeout=TICK_S).done:
+        beat()
+    return future.result()
+
+
+class Beat:
+    """Look at the watch at most once per tick, however often it is called."""
+
+    def __init__(self, watch: Watch, clock: Clock) -> None:
+        """Look at the first call."""
+        self._watch = watch
+        self._clock = clock
+        self._next = clock.monotonic()
+
+    def __call__(self) -> None:
+        """Raise what the watch raises."""
+        now = self._clock.monotonic()
+        if now >= self._next:
+            self._next = now + TICK_S
+            self._watch.check()

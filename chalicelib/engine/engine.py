@@ -1,0 +1,146 @@
+"""The engine as the services see it: choices by the pure modules, work by the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.domain.backup import BackupOptions, Compression, Format, plan_format
+from chalicelib.domain.connection import Connection, SslMode
+from chalicelib.domain.errors import VersionUnsupported
+from chalicelib.engine import inspection, stream, verify
+from chalicelib.engine.choice import Choice, FloorPolicy, Need, choose, reader
+from chalicelib.engine.clients import Client, Clients, default_folders
+from chalicelib.engine.crew import Beat
+from chalicelib.engine.inspection import Facts, looking
+from chalicelib.engine.versions import parse
+from chalicelib.ports import (
+    ArchiveReport,
+    Clock,
+    DumpPlan,
+    DumpRequest,
+    DumpResult,
+    Estimate,
+    Sink,
+    SourceReport,
+    Watch,
+)
+
+MUST_ENCRYPT = frozenset({SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL})
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Say where clients are looked for first, and how patient and how strict the engine is.
+
+    `scratch_dir` takes password files only; it is made when it is not there.
+    """
+
+    client_dirs: tuple[Path, ...]
+    floor_policy: FloorPolicy
+    lock_timeout_s: float
+    scratch_dir: Path
+
+
+class PostgresEngine:
+    """Implement `ports.Engine` with the PostgreSQL client programs of this machine."""
+
+    def __init__(
+        self, settings: EngineSettings, clock: Clock, clients: Clients | None = None
+    ) -> None:
+        """Keep the parts; `clients` replaces the search through the usual folders."""
+        self._settings = settings
+        self._clock = clock
+        self._clients = clients or Clients(default_folders(settings.client_dirs))
+
+    def test(self, connection: Connection) -> SourceReport:
+        """Reach the server and say what a backup would meet."""
+        clients = self._clients.find()
+        with looking(connection, self._settings.lock_timeout_s) as session:
+            return inspection.report(session, connection, clients)
+
+    def databases(self, connection: Connection) -> tuple[str, ...]:
+        """List the databases of the server that can be backed up, without templates."""
+        with looking(connection, self._settings.lock_timeout_s) as session:
+            return inspection.databases(session)
+
+    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
+        """Size the work from the catalogue, without reading rows."""
+        with looking(connection, self._settings.lock_timeout_s) as session:
+            return inspection.estimate(session, options.type)
+
+    def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
+        """Choose client and codec for this server, or say why none fits."""
+        file_format = plan_format(options)
+        with looking(connection, self._settings.lock_timeout_s) as session:
+            found = inspection.facts(session)
+        need = _need(connection, found, file_format, options.compression)
+        choice = choose(self._clients.find(), need, self._settings.floor_policy)
+        return _plan(options, found, file_format, choice)
+
+    def dump(
+        self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
+    ) -> DumpResult:
+        """Dump into sinks, one per artefact name, with the client the plan names."""
+        setup = stream.Setup(
+            client=self._planned_client(request),
+            lock_timeout_s=self._settings.lock_timeout_s,
+            scratch=self._settings.scratch_dir,
+            clock=self._clock,
+        )
+        return stream.dump(setup, request, open_sink, watch)
+
+    def check(
+        self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
+    ) -> ArchiveReport:
+        """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        beat = Beat(watch, self._clock)
+        if file_format is Format.PLAIN:
+            return verify.check_plain(compression, chunks, beat)
+        client = reader(self._clients.find(), compression, self._settings.floor_policy)
+        return verify.check_custom(client, chunks, beat)
+
+    def _planned_client(self, request: DumpRequest) -> Client:
+        plan = request.plan
+        same = [c for c in self._clients.find() if str(c.version) == plan.client_version]
+        if not same:
+            raise VersionUnsupported(
+                f"the clients of version {plan.client_version} that the plan names are not here",
+                hint="Run all workers with the same PostgreSQL client programs.",
+            )
+        must_encrypt = request.connection.endpoint.sslmode in MUST_ENCRYPT
+        need = Need(
+            server=parse(plan.server_version),
+            must_encrypt=must_encrypt,
+            encrypts=request.connection.endpoint.sslmode is not SslMode.DISABLE,
+            file_format=plan.format,
+            compression=plan.compression,
+        )
+        return choose(same, need, self._settings.floor_policy).client
+
+
+def _need(
+    connection: Connection, found: Facts, file_format: Format, compression: Compression | None
+) -> Need:
+    return Need(
+        server=parse(found.version),
+        must_encrypt=connection.endpoint.sslmode in MUST_ENCRYPT,
+        encrypts=found.is_encrypted,
+        file_format=file_format,
+        compression=compression,
+    )
+
+
+def _plan(options: BackupOptions, found: Facts, file_format: Format, choice: Choice) -> DumpPlan:
+    version = choice.client.version
+    return DumpPlan(
+        type=options.type,
+        format=file_format,
+        compression=choice.compression,
+        engine="stream",
+        server_version=found.version,
+        client_version=str(version),
+        restore_needs=str(version.major) if file_format is Format.CUSTOM else "psql",
+        warnings=choice.warnings,
+    )

@@ -1,0 +1,83 @@
+"""What a client program is told: an environment spelled out, and a password file that goes away.
+
+Nothing of our own environment reaches a child, no password is in its environment or arguments, and
+the address is pinned to the one that was reached and checked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import InvalidRequest, ScratchTooSmall
+from chalicelib.engine.connection import CONNECT_TIMEOUT_S, NO_FILE, SessionOptions
+
+LOCALE: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def child_environment(
+    connection: Connection, options: SessionOptions, password_file: Path
+) -> dict[str, str]:
+    """Return all variables of a client program, and nothing else."""
+    endpoint = connection.endpoint
+    environment = {
+        **LOCALE,
+        "HOME": "/nonexistent",
+        "PGHOST": endpoint.host,
+        "PGPORT": str(endpoint.port),
+        "PGUSER": endpoint.user,
+        "PGDATABASE": endpoint.database,
+        "PGPASSFILE": str(password_file),
+        "PGSSLMODE": endpoint.sslmode.value,
+        "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_S),
+        "PGAPPNAME": options.application_name,
+        "PGSERVICEFILE": "/dev/null",
+        "PGSYSCONFDIR": NO_FILE,
+    }
+    if endpoint.sslrootcert is not None:
+        environment["PGSSLROOTCERT"] = endpoint.sslrootcert
+    if options.hostaddr is not None and not endpoint.is_socket:
+        environment["PGHOSTADDR"] = options.hostaddr
+    return environment
+
+
+def password_line(password: str) -> str:
+    """Return the one line of a password file; it fits every host, for the file has one reader."""
+    if any(letter in password for letter in "\r\n\0"):
+        raise InvalidRequest(
+            "a password with a line break cannot be handed to PostgreSQL's programs",
+            hint="Give the role a password of one line.",
+            field="password",
+        )
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n"
+
+
+@contextmanager
+def password_file(password: str, scratch: Path) -> Iterator[Path]:
+    """Keep the password in a file only we can read, for as long as the block runs."""
+    line = password_line(password)
+    try:
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="holdfast-", dir=scratch))
+    except OSError as error:
+        raise ScratchTooSmall(f"no folder could be made in scratch: {error.strerror}") from error
+    try:
+        yield _written(folder / "pgpass", line)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _written(path: Path, line: str) -> Path:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(line)
+    except OSError as error:
+        raise ScratchTooSmall(f"scratch takes no file: {error.strerror}") from error
+    return path

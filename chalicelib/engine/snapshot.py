@@ -1,0 +1,79 @@
+"""Export the snapshot that pg_dump and the counter share, and watch pg_dump from the side.
+
+One session exports the snapshot and holds its transaction open only until both readers have
+imported it: from then on they hold it themselves, and this session reads how far COPY has come.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from chalicelib.domain.backup import BackupType
+from chalicelib.engine.catalogue import Table, tables
+from chalicelib.engine.connection import Session, translated
+from chalicelib.engine.sessions import Sessions
+
+BEGIN: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+POLL_S: Final = 1.0
+COPY_PROGRESS_SINCE: Final = 14_00_00
+COPY_PROGRESS: Final = b"""
+SELECT p.relid::int8, p.bytes_processed
+  FROM pg_catalog.pg_stat_progress_copy p JOIN pg_catalog.pg_stat_activity a USING (pid)
+ WHERE a.application_name = %s
+"""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Name an exported snapshot, with the tables it shows (none for a schema dump)."""
+
+    id: str
+    tables: tuple[Table, ...]
+    session: Session
+
+
+def export(sessions: Sessions, kind: BackupType) -> Snapshot:
+    """Open the coordinating session and export a snapshot from it."""
+    session = sessions.open()
+    with translated(sessions.connection, started=True):
+        session.execute(BEGIN)
+        row = session.execute(b"SELECT pg_export_snapshot()").fetchone()
+        found = () if kind is BackupType.SCHEMA else tables(session)
+    return Snapshot(str(row[0]) if row else "", found, session)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Tell the coordinator: everybody has imported the snapshot; the dump is over."""
+
+    handed_over: threading.Event
+    over: threading.Event
+
+
+def coordinate(
+    sessions: Sessions,
+    snapshot: Snapshot,
+    signals: Signals,
+    report: Callable[[str, int], None],
+) -> None:
+    """End the exporting transaction once it may end; then report bytes per table until over.
+
+    Runs in a thread. A session that breaks raises SourceLost: the source has gone.
+    """
+    labels = {table.oid: table.label for table in snapshot.tables}
+    mark = (sessions.options.application_name,)
+    can_poll = snapshot.session.info.server_version >= COPY_PROGRESS_SINCE
+    released = False
+    with translated(sessions.connection, started=True):
+        while not signals.over.wait(POLL_S):
+            if not released and signals.handed_over.is_set():
+                snapshot.session.execute(b"COMMIT")
+                released = True
+            query = COPY_PROGRESS if released and can_poll else b"SELECT 0::int8, 0::int8"
+            rows = snapshot.session.execute(query, mark if query is COPY_PROGRESS else None)
+            for oid, size_bytes in rows.fetchall():
+                if oid in labels:
+                    report(labels[oid], size_bytes)

@@ -1,0 +1,67 @@
+"""Drain what a program says on stderr, however much it is, and keep what matters of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Final
+
+READ_BYTES: Final = 1 << 16
+MAX_LINE_BYTES: Final = 2000
+MAX_ERROR_LINES: Final = 100
+TAIL_LINES: Final = 20
+JOIN_TIMEOUT_S: Final = 2.0
+OURS: Final = re.compile(rb"pg_(?:dump|restore): ")
+TROUBLE: Final = re.compile(rb"pg_\w+: (?:error|detail|hint|warning): ")
+
+
+class StderrTail:
+    """Read a pipe to its end in a thread, in memory that does not grow.
+
+    Kept are the last lines, and up to a bound all errors with their details and continuations.
+    `on_line` is called in that thread for each line the program itself wrote.
+    """
+
+    def __init__(self, pipe: IO[bytes], on_line: Callable[[str], None] | None = None) -> None:
+        """Begin to read; the pipe may be closed by its owner meanwhile."""
+        self._descriptor = os.dup(pipe.fileno())
+        self._on_line = on_line
+        self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
+        self._errors: list[bytes] = []
+        self._in_error = False
+        self._thread = threading.Thread(target=self._drain, daemon=True, name="stderr")
+        self._thread.start()
+
+    def text(self) -> str:
+        """Return the errors, or the last lines when there are none, after the pipe's end."""
+        self._thread.join(JOIN_TIMEOUT_S)
+        return b"\n".join(self._errors or self._tail).decode(errors="replace")
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether an error or a warning was seen."""
+        self._thread.join(JOIN_TIMEOUT_S)
+        return bool(self._errors)
+
+    def _drain(self) -> None:
+        partial = b""
+        with open(self._descriptor, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor
+            while data := pipe.read(READ_BYTES):
+                *lines, last = (partial + data).split(b"\n")
+                for line in lines:
+                    self._take(line[:MAX_LINE_BYTES])
+                partial = last[:MAX_LINE_BYTES]
+        if partial:
+            self._take(partial)
+
+    def _take(self, line: bytes) -> None:
+        self._tail.append(line)
+        if OURS.match(line):
+            self._in_error = TROUBLE.match(line) is not None
+            if self._on_line is not None:
+                self._on_line(line.decode(errors="replace"))
+        if self._in_error and len(self._errors) < MAX_ERROR_LINES:
+            self._errors.append(line)
