@@ -153,20 +153,19 @@ def embedded(settings: Settings, *, operator_token: str | None = None) -> Servic
 def embedded_adapters(settings: Settings) -> Adapters:
     """Open the data folder, which is made when it is not there, readable by its owner only."""
     # imported here, so that the AWS side never loads SQLite, cryptography or the file adapters
-    from chalicelib.adapters.embedded import key_files, notifier, secrets, signer, system, workflow
+    from chalicelib.adapters.embedded import notifier, secrets, signer, system, workflow
     from chalicelib.adapters.embedded.catalog import SqliteCatalog
     from chalicelib.adapters.embedded.objects import DirectoryStore
 
     data = settings.data.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = system.SystemClock()
-    link_key = key_files.load_or_make(data / "keys" / "links.key", lambda: token_bytes(32))
     return Adapters(
         clock=clock,
         ids=system.UlidIds(clock),
         catalog=SqliteCatalog(data / "catalog.sqlite"),
         store=DirectoryStore(
-            data / "objects", link_key, settings.public_url, limits=DIRECTORY_LIMITS
+            data / "objects", link_key(settings), settings.public_url, limits=DIRECTORY_LIMITS
         ),
         workflow=workflow.SqliteWorkflow(data / "workflow.sqlite"),
         secrets=secrets.FileSecrets(data / "secrets.json", data / "keys" / "secrets.key"),
@@ -174,6 +173,14 @@ def embedded_adapters(settings: Settings) -> Adapters:
         notifier=notifier.LogNotifier(sys.stderr),
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
     )
+
+
+def link_key(settings: Settings) -> bytes:
+    """Return the key that signs URLs of the embedded store, made with its first use."""
+    from chalicelib.adapters.embedded import key_files
+
+    path = settings.data.absolute() / "keys" / "links.key"
+    return key_files.load_or_make(path, lambda: token_bytes(32))
 
 
 def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:

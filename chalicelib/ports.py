@@ -63,7 +63,8 @@ class Catalog(Protocol):
     def find(self, query: Query[R]) -> Page[R]:
         """Return one page of records, newest first.
 
-        Cost grows with the page (at most MAX_SCAN records read), not with the collection.
+        Cost grows with the page (at most MAX_SCAN records read), not with the collection. An
+        index the kind does not have, or a limit below 1, is InvalidRequest.
         """
         ...
 
@@ -72,7 +73,8 @@ class Catalog(Protocol):
 
         An Insert whose id is taken raises Conflict; a Replace or Remove whose revision is not the
         stored one raises RevisionConflict (a missing record too). On insert the stored revision is
-        1, on replace one more than before; the given records are not changed.
+        1, on replace one more than before; the given records are not changed. No writes at all is
+        fine; two writes to one record in one commit are undefined.
         """
         ...
 
@@ -116,7 +118,8 @@ class ObjectStore(Protocol):
 
     An object appears whole or not at all, and no key is ever written twice. Raises StorageFailed
     when the store fails (full, unreachable, refused), NotFound for a missing key or upload,
-    Conflict for a key that exists. Adapters verify bytes on the wire by a checksum of their own.
+    Conflict for a key that exists, InvalidRequest for keys, part numbers, part lists and ranges
+    that cannot be. Adapters verify bytes on the wire by a checksum of their own.
     """
 
     limits: PartLimits
@@ -155,7 +158,10 @@ class ObjectStore(Protocol):
         ...
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes from `start` to before `end` (None: to the end), in chunks ≤ 1 MiB."""
+        """Yield the bytes from `start` to before `end` (None: to the end), in chunks ≤ 1 MiB.
+
+        NotFound comes with the first chunk, not with the call.
+        """
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -124,9 +124,10 @@ def _parameters(query: str) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise _refused("a parameter of the URL is given twice")
-    unknown = sorted(set(fields) - ALLOWED_PARAMETERS)
-    if unknown:
-        raise _refused(f"the URL parameter {unknown[0][:40]!r} is not taken", unknown[0][:40])
+    if not set(fields) <= ALLOWED_PARAMETERS:
+        # unnamed: a password with a bare ? in it would be read as parameters
+        allowed = ", ".join(sorted(ALLOWED_PARAMETERS))
+        raise _refused(f"a parameter of the URL is not taken; these are: {allowed}")
     fields.pop("application_name", None)
     return fields
 

@@ -6,17 +6,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from secrets import token_bytes
 from typing import Any, Final
 
 from chalice.local import CustomLocalChalice
 from waitress import wasyncore
 from waitress.server import create_server
 
-from chalicelib.adapters.embedded import key_files
 from chalicelib.api.application import create_app
 from chalicelib.api.parsing import MAX_BODY_BYTES
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap import Services, link_key
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
 from chalicelib.local.objects import PREFIX, ObjectsWsgi
 from chalicelib.local.wsgi import ChaliceWsgi, Environ, StartResponse, WsgiApp
@@ -42,13 +40,10 @@ class WebApp:
 
 def web_app(services: Services) -> WebApp:
     """Return the whole service as one WSGI application."""
-    settings, adapters = services.settings, services.adapters
-    # the key that the embedded store signs with, see bootstrap
-    key_path = settings.data.absolute() / "keys" / "links.key"
-    signing_key = key_files.load_or_make(key_path, lambda: token_bytes(32))
+    adapters = services.adapters
     return WebApp(
         api=ChaliceWsgi(create_app(lambda: services, factory=CustomLocalChalice)),
-        objects=ObjectsWsgi(adapters.store, adapters.clock, signing_key),
+        objects=ObjectsWsgi(adapters.store, adapters.clock, link_key(services.settings)),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import __version__
 from chalicelib.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,10 @@ def test_every_dependency_is_pinned() -> None:
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_setting_is_documented(name: str) -> None:
     assert f"`{PREFIX}{name.upper()}`" in (ROOT / "README.md").read_text()
+
+
+def test_the_version_is_the_projects() -> None:
+    assert project()["version"] == __version__
 
 
 def test_no_module_is_called_by_what_says_nothing() -> None:

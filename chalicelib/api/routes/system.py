@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
+from chalicelib import __version__
 from chalicelib.api.openapi import Document, document
 from chalicelib.api.routing import PUBLIC, ROUTES, Call, route
 from chalicelib.api.views import HealthView
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
-
-
-def product_version() -> str:
-    """Return the installed version; a zip on Lambda has none, it is known by its own alias."""
-    try:
-        return version("holdfast")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @route("GET /health", PUBLIC)
@@ -27,10 +18,10 @@ def show_health(call: Call) -> HealthView:
     """
     # A process that cannot read its records must not be sent requests by a load balancer.
     call.services.projects.find(Query(Project, limit=1))
-    return HealthView(status="ok", version=product_version(), catalog="ok")
+    return HealthView(status="ok", version=__version__, catalog="ok")
 
 
 @route("GET /v1/openapi.json", PUBLIC)
 def show_openapi() -> Document:
     """Return this document."""
-    return document(tuple(ROUTES), product_version())
+    return document(tuple(ROUTES), __version__)
