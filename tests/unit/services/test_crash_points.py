@@ -43,10 +43,11 @@ class Fuse:
         here = self.calls == self.blow_at
         if here and not self.after:
             self._blow()
-        result = method(*args, **kwargs)
-        if here:
-            self._blow()
-        return result
+        try:
+            return method(*args, **kwargs)
+        finally:
+            if here:  # an answer that is an error is an answer too
+                self._blow()
 
     def _blow(self) -> None:
         self.blown = True
