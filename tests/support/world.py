@@ -73,6 +73,7 @@ class ScriptedEngine:
     content: bytes = DUMP
     during: Callable[[Watch], None] = lambda watch: watch.check()
     planning: Callable[[], None] = lambda: None
+    checking: Callable[[], None] = lambda: None
     database_names: tuple[str, ...] = ("app", "billing")
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
@@ -132,6 +133,7 @@ class ScriptedEngine:
     def check(
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
     ) -> ArchiveReport:
+        self.checking()
         watch.check()
         data = b"".join(chunks)
         if data != self.content:

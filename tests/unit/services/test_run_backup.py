@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.bootstrap import Services
 from chalicelib.domain import moves
 from chalicelib.domain.audit import AuditEvent
-from chalicelib.domain.backup import Backup, Status, Step, VerificationLevel
+from chalicelib.domain.backup import Backup, Chore, Status, Step, VerificationLevel
 from chalicelib.domain.errors import (
     HoldfastError,
     LeaseLost,
     PermissionDenied,
     SourceLost,
+    StorageFailed,
 )
 from chalicelib.domain.manifest import digest, parse_envelope
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.record import Query
-from chalicelib.ports import Watch
+from chalicelib.ports import ObjectStore, Watch
 from tests.support.world import DUMP, World
 
 
@@ -171,6 +175,71 @@ def test_a_cancel_during_the_dump_takes_effect_and_leaves_nothing(world: World) 
     done = world.run(backup)
 
     assert (done.status, world.leftovers()) == (Status.CANCELLED, [])
+
+
+@pytest.mark.parametrize("phase", ["prepare", "dump", "verify"])
+def test_a_cancel_in_any_phase_leaves_nothing(world: World, phase: str) -> None:
+    backup = world.request()
+
+    def cancel() -> None:
+        world.services.backups.cancel("key:1", backup.id)
+        world.clock.turn(timedelta(seconds=1))
+
+    if phase == "prepare":
+        world.engine.planning = cancel
+    elif phase == "verify":
+        world.engine.checking = cancel
+    else:
+        world.engine.during = lambda watch: cancel()
+
+    with suppress(LeaseLost):  # in prepare the record ends at once, and the worker learns it
+        world.run(backup)
+
+    assert (world.backup(backup).status, world.leftovers()) == (Status.CANCELLED, [])
+
+
+@dataclass
+class FullStore:
+    """A store that runs full at a part, at a completion or at a small object."""
+
+    store: ObjectStore
+    full_at: str
+
+    def __getattr__(self, name: str) -> object:
+        if name == self.full_at:
+            return self._refuse
+        return getattr(self.store, name)
+
+    def _refuse(self, *args: object, **kwargs: object) -> None:
+        raise StorageFailed("the disk is full")
+
+
+@pytest.mark.parametrize("full_at", ["begin", "upload_part", "complete", "put", "head"])
+def test_a_full_store_ends_failed_and_leaves_nothing(world: World, full_at: str) -> None:
+    backup = world.request()
+    full = FullStore(world.adapters.store, full_at)
+    adapters = replace(world.adapters, store=full)  # type: ignore[arg-type]
+
+    done = Services(world.services.settings, adapters).backup_runner("worker-1").run(backup.id)
+
+    assert done.error is not None
+    assert (done.status, done.error.code) == (Status.FAILED, "storage_failed")
+    assert world.leftovers() == []
+
+
+def test_a_store_that_cannot_even_be_cleared_is_left_to_the_sweeper(world: World) -> None:
+    backup = world.request()
+    world.engine.during = raising(PermissionDenied("no rights"))
+    adapters = replace(
+        world.adapters,
+        store=FullStore(world.adapters.store, "abort"),  # type: ignore[arg-type]
+    )
+
+    done = Services(world.services.settings, adapters).backup_runner("worker-1").run(backup.id)
+    world.services.sweeper.sweep()
+
+    assert (done.status, done.chore) == (Status.FAILED, Chore.CLEAN)
+    assert world.leftovers() == []
 
 
 def test_a_cancel_wins_over_the_error_it_causes(world: World) -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.cli.interruption import Interruption
+from chalicelib.cli.progress_view import LineView, SilentView, ViewWatch, describe, duration, size
+from chalicelib.domain.errors import Cancelled
+from chalicelib.domain.progress import Progress
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _progress(after_s: float = 0, **fields: Any) -> Progress:
+    values = {"id": "b", "phase": "dump", "at": NOW + timedelta(seconds=after_s), **fields}
+    return Progress.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (4e15, "4000.0 TB")],
+)
+def test_sizes_read_as_people_write_them(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (7260, "2 h 1 min")]
+)
+def test_times_read_as_people_write_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_line_tells_share_rate_rest_and_table() -> None:
+    line = describe(
+        _progress(
+            raw_bytes_done=50_000,
+            raw_bytes_total=200_000,
+            bytes_per_s=1000.0,
+            eta_s=150.0,
+            table="shop.orders",
+        )
+    )
+
+    assert line == "dump, 50.0 kB, 25%, 1.0 kB/s, 2 min 30 s left, shop.orders"
+
+
+def test_lines_come_every_few_seconds_and_with_each_phase() -> None:
+    lines: list[str] = []
+    view = LineView(lines.append, every_s=5)
+
+    for after_s, phase in ((0, "dump"), (1, "dump"), (4, "dump"), (5, "dump"), (6, "verify")):
+        view.show(_progress(after_s, phase=phase))
+
+    assert lines == ["dump", "dump", "verify"]
+
+
+def test_work_stops_once_a_signal_has_asked_for_it() -> None:
+    interruption = Interruption()
+    watch = ViewWatch(interruption, SilentView())
+    watch.check(_progress())
+
+    interruption.asked = True
+
+    with pytest.raises(Cancelled, match="interrupted"):
+        watch.check(_progress())
