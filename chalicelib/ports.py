@@ -288,7 +288,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class DumpPlan:
-    """Say how a dump will be made; every choice is taken."""
+    """Say how a dump will be made; every choice is taken.
+
+    `restore_needs` is the oldest major of pg_restore (of psql, for a plain dump) that reads it.
+    """
 
     type: BackupType
     format: Format
@@ -352,7 +355,8 @@ class Engine(Protocol):
     ) -> DumpResult:
         """Dump into sinks, one per artefact name of `object_keys.dump_names`.
 
-        Returning means: every child exited with 0, every stream ended, and bytes came.
+        Returning means: every child exited with 0, every stream ended, and bytes came. What a
+        sink raises passes through unchanged. Progress carries the request's `run_id` as its id.
         """
         ...
 

@@ -56,6 +56,16 @@ class Endpoint(Value):
         """Whether the host is a folder of a unix socket."""
         return self.host.startswith("/")
 
+    @property
+    def trusted_roots(self) -> str | None:
+        """The file of root certificates, or `system` where a check is asked for and none is named.
+
+        libpq's own default is a file in the caller's home, which differs from worker to worker.
+        """
+        if self.sslrootcert is None and self.sslmode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}:
+            return "system"
+        return self.sslrootcert
+
 
 @dataclass(frozen=True)
 class Connection:

@@ -74,7 +74,7 @@ class Clients:
 
 def default_folders(configured: Sequence[Path], debian_root: Path = DEBIAN_ROOT) -> list[Path]:
     """Return the folders to look in: the configured ones, Debian's, the embedded wheel's."""
-    found = [*configured, *sorted(debian_root.glob("*/bin")), *_wheel_folders()]
+    found = [*configured, *sorted(debian_root.glob("*/bin")), *wheel_folders()]
     return list(dict.fromkeys(folder.absolute() for folder in found))
 
 
@@ -103,7 +103,8 @@ def _complaint(pg_dump: Path, extra: dict[str, str], *options: str) -> str:
     return output_of([pg_dump, "--no-password", *options], environment, timeout_s=PROBE_TIMEOUT_S)
 
 
-def _wheel_folders() -> list[Path]:
+def wheel_folders() -> list[Path]:
+    """Return the program folder of the embedded wheel, if it is installed."""
     # Not imported: the package's own code makes accounts and opens private folders.
     found = importlib.util.find_spec(WHEEL)
     if found is None or found.origin is None:

@@ -82,7 +82,7 @@ def _fields(connection: Connection, options: SessionOptions) -> dict[str, Any]:
         "password": connection.password or None,
         "passfile": NO_FILE,
         "sslmode": endpoint.sslmode.value,
-        "sslrootcert": endpoint.sslrootcert,
+        "sslrootcert": endpoint.trusted_roots,
         "gssencmode": "disable",
         "application_name": options.application_name,
         "client_encoding": "UTF8",

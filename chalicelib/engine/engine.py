@@ -141,6 +141,6 @@ def _plan(options: BackupOptions, found: Facts, file_format: Format, choice: Cho
         engine="stream",
         server_version=found.version,
         client_version=str(version),
-        restore_needs=str(version.major) if file_format is Format.CUSTOM else "psql",
+        restore_needs=str(version.major),
         warnings=choice.warnings,
     )

@@ -40,8 +40,8 @@ def child_environment(
         "PGSERVICEFILE": "/dev/null",
         "PGSYSCONFDIR": NO_FILE,
     }
-    if endpoint.sslrootcert is not None:
-        environment["PGSSLROOTCERT"] = endpoint.sslrootcert
+    if endpoint.trusted_roots is not None:
+        environment["PGSSLROOTCERT"] = endpoint.trusted_roots
     if options.hostaddr is not None and not endpoint.is_socket:
         environment["PGHOSTADDR"] = options.hostaddr
     return environment

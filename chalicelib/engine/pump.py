@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Final
@@ -16,6 +17,11 @@ from chalicelib.engine.process import Child
 CHUNK_BYTES: Final = 1 << 20
 PIPE_BYTES: Final = 1 << 20  # the most an ordinary user may ask for, fs.pipe-max-size
 MILLISECONDS: Final = 1000
+SHORT_READ_BYTES: Final = 1 << 17
+GATHER_S: Final = 0.002
+"""After a short read we let the pipe fill: pg_dump writes some KiB at a time, and waking up for
+each write doubles the processor time. A pipe of 1 MiB does not fill in 2 ms below 500 MB/s, so the
+writer does not wait."""
 
 
 def widen(pipe: IO[bytes]) -> None:
@@ -34,6 +40,7 @@ def pump(pipe: IO[bytes], take: Callable[[bytes], object], beat: Callable[[], No
     os.set_blocking(descriptor, False)
     waiter = select.poll()
     waiter.register(descriptor, select.POLLIN)
+    gathering = threading.Event()  # never set: a wait with a deadline
     total = 0
     while True:
         beat()
@@ -46,6 +53,8 @@ def pump(pipe: IO[bytes], take: Callable[[bytes], object], beat: Callable[[], No
             return total
         take(data)
         total += len(data)
+        if len(data) < SHORT_READ_BYTES:
+            gathering.wait(GATHER_S)
 
 
 def feed(pipe: IO[bytes], data: bytes, beat: Callable[[], None]) -> bool:

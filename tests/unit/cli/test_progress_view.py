@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chalicelib.cli.interruption import Interruption
-from chalicelib.cli.progress_view import LineView, SilentView, ViewWatch, describe, duration, size
+from chalicelib.cli.output import text_of
+from chalicelib.cli.progress_view import (
+    BarView,
+    LineView,
+    SilentView,
+    ViewWatch,
+    describe,
+    duration,
+    size,
+)
 from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.progress import Progress
 
@@ -45,6 +56,19 @@ def test_a_line_tells_share_rate_rest_and_table() -> None:
     )
 
     assert line == "dump, 50.0 kB, 25%, 1.0 kB/s, 2 min 30 s left, shop.orders"
+
+
+@pytest.mark.parametrize("table", ["[/x]", "[bold", "a\x1b[2Jb"])
+def test_a_bar_takes_any_table_name(table: str) -> None:
+    screen = StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+
+    with BarView(console) as view:
+        view.show(_progress(table=table, raw_bytes_total=9))
+
+    shown = screen.getvalue()
+    assert text_of(table) in shown
+    assert "\x1b[2J" not in shown
 
 
 def test_lines_come_every_few_seconds_and_with_each_phase() -> None:

@@ -88,6 +88,20 @@ def test_an_explicit_sslmode_is_kept() -> None:
     assert parse_url("postgresql://h/d?sslmode=disable").endpoint.sslmode is SslMode.DISABLE
 
 
+@pytest.mark.parametrize(
+    ("query", "roots"),
+    [
+        ("sslmode=verify-full", "system"),
+        ("sslmode=verify-full&sslrootcert=/r.crt", "/r.crt"),
+        ("sslmode=require", None),
+    ],
+)
+def test_a_certificate_is_checked_against_the_named_roots_or_the_systems(
+    query: str, roots: str | None
+) -> None:
+    assert parse_url(f"postgresql://h/d?{query}").endpoint.trusted_roots == roots
+
+
 def test_a_refusal_never_repeats_the_password() -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_url("postgresql://u:canary-7d1@h/d?service=x")
