@@ -40,7 +40,7 @@ CREATE TABLE shop.customers (
     created_at timestamptz NOT NULL,
     name_length integer GENERATED ALWAYS AS (char_length(name)) STORED
 );
-COMMENT ON COLUMN shop.customers.tags IS 'free words, ‘as they come’';
+COMMENT ON COLUMN shop.customers.tags IS 'free words, «as they come»';
 CREATE TABLE shop.products (
     sku text NOT NULL,
     title text NOT NULL,
@@ -78,7 +78,7 @@ CREATE TABLE shop.attachments (id integer NOT NULL, order_id bigint, content oid
 CREATE TABLE shop.nothing_yet (id integer PRIMARY KEY, why text DEFAULT 'empty on purpose');
 CREATE TABLE shop.no_columns ();
 CREATE UNLOGGED TABLE shop.cache (key text, value jsonb);
-CREATE TABLE "Straße & Co"."Größe ""XL""" (
+CREATE TABLE "Straße & Co"."Größe ""XL"" neu" (
     "select" integer,
     "naïve; DROP TABLE x --" text,
     "日本語" double precision,

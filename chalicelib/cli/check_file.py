@@ -1,0 +1,153 @@
+"""Check a dump file: its signed manifest where there is one, and every byte of it in any case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chalicelib.cli import sidecar
+from chalicelib.cli.hashing_reader import HashingReader
+from chalicelib.cli.pending_file import read_chunks
+from chalicelib.cli.progress_view import ViewWatch
+from chalicelib.cli.sidecar import SignedBy
+from chalicelib.domain.backup import Artefact, Compression, Format
+from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
+from chalicelib.ports import ArchiveReport, Engine
+
+_MAGIC: Final = (
+    (b"PGDMP", Format.CUSTOM, Compression.NONE),
+    (b"\x1f\x8b", Format.PLAIN, Compression.GZIP),
+    (b"BZh", Format.PLAIN, Compression.BZIP2),
+    (b"\x28\xb5\x2f\xfd", Format.PLAIN, Compression.ZSTD),
+)
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """Say what was checked, as sentences, and what was not, with the reason."""
+
+    path: Path
+    size_bytes: int
+    raw_bytes: int
+    sha256: str
+    format: Format
+    compression: Compression
+    signed_by: SignedBy | None
+    checked: tuple[str, ...]
+    not_checked: tuple[str, ...]
+
+    def require(self, *, signature: bool) -> None:
+        """Refuse with IntegrityFailed a file without our signature, if one is asked for."""
+        if signature and self.signed_by is not SignedBy.OURS:
+            raise IntegrityFailed(
+                f"{self.path.name} has no signature of our key",
+                hint="Name the key that signed it with --key, or check without requiring one.",
+            )
+
+    def to_json(self) -> dict[str, object]:
+        """Return the outcome as `--json` prints it; field names are stable."""
+        return {
+            "path": str(self.path),
+            "bytes": self.size_bytes,
+            "raw_bytes": self.raw_bytes,
+            "sha256": self.sha256,
+            "format": self.format.value,
+            "compression": self.compression.value,
+            "signed_by": self.signed_by.value if self.signed_by else None,
+            "checked": list(self.checked),
+            "not_checked": list(self.not_checked),
+        }
+
+
+@dataclass(frozen=True)
+class _Read:
+    report: ArchiveReport
+    sha256: str
+    size_bytes: int
+
+
+def check_file(path: Path, key: Path, engine: Engine, watch: ViewWatch) -> CheckOutcome:
+    """Check everything that can be; IntegrityFailed on the first thing that differs."""
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is not a file", hint="Name a dump file.", field="file")
+    envelope = sidecar.read(sidecar.manifest_path(path))
+    if envelope is None:
+        form = recognised(path)
+        return _outcome(path, form, _read(path, form, engine, watch), None)
+    signed_by = sidecar.check_signature(envelope, key)
+    manifest = envelope.manifest
+    form = (manifest.format, manifest.compression)
+    _compare_bytes(manifest.main, path, watch)
+    # a dump of type data has its schema beside it
+    for artefact in manifest.artefacts[1:]:
+        _check_schema(artefact, path, engine, watch)
+    return _outcome(path, form, _read(path, form, engine, watch), signed_by)
+
+
+def recognised(path: Path) -> tuple[Format, Compression]:
+    """Tell format and compression by the first bytes; what is no known mark is taken for SQL."""
+    start = next(iter(read_chunks(path)), b"")
+    for magic, file_format, compression in _MAGIC:
+        if start.startswith(magic):
+            return file_format, compression
+    return Format.PLAIN, Compression.NONE
+
+
+def _compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
+    # before any client reads it: a file that differs is told as that, not as what a client says
+    if not path.is_file():
+        raise IntegrityFailed(f"{path.name} is missing, and the manifest names it")
+    _compare(path, "size", artefact.stored_bytes, path.stat().st_size)
+    digest = HashingReader(read_chunks(path), artefact.stored_bytes, watch).finish()
+    _compare(path, "SHA-256", artefact.checksum.value, digest)
+
+
+def _check_schema(artefact: Artefact, path: Path, engine: Engine, watch: ViewWatch) -> None:
+    schema = sidecar.schema_path(path)
+    _compare_bytes(artefact, schema, watch)
+    _read(schema, recognised(schema), engine, watch)
+
+
+def _read(path: Path, form: tuple[Format, Compression], engine: Engine, watch: ViewWatch) -> _Read:
+    reader = HashingReader(read_chunks(path), path.stat().st_size, watch)
+    report = engine.check(*form, reader.chunks(), watch)
+    return _Read(report, reader.finish(), reader.size_bytes)
+
+
+def _compare(path: Path, what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise IntegrityFailed(
+            f"the {what} of {path.name} is {found}, and the manifest says {expected}"
+        )
+
+
+def _outcome(
+    path: Path,
+    form: tuple[Format, Compression],
+    read: _Read,
+    signed_by: SignedBy | None,
+) -> CheckOutcome:
+    checked = [
+        f"every byte was read by {read.report.read_by}, {read.report.raw_bytes} bytes of SQL"
+    ]
+    not_checked = []
+    if signed_by is None:
+        not_checked.append("signature, size and SHA-256: there is no manifest beside the file")
+    else:
+        checked = ["size and SHA-256 are those of the manifest", *checked]
+    if signed_by is SignedBy.OURS:
+        checked = ["the manifest is signed with our key", *checked]
+    if signed_by is SignedBy.ANOTHER:
+        not_checked.append("who signed: the manifest's key is not the one on this machine")
+    return CheckOutcome(
+        path=path,
+        size_bytes=read.size_bytes,
+        raw_bytes=read.report.raw_bytes,
+        sha256=read.sha256,
+        format=form[0],
+        compression=form[1],
+        signed_by=signed_by,
+        checked=tuple(checked),
+        not_checked=tuple(not_checked),
+    )

@@ -1,0 +1,69 @@
+"""Options that several commands share, and how their words become fields of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from chalicelib.cli.progress_view import ProgressView
+from chalicelib.cli.service import Service, raise_unless_completed
+from chalicelib.domain.progress import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _tags(
+    context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
+) -> dict[str, str] | None:
+    del context, parameter
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or name in found:
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE, each name once")
+        found[name] = value
+    return found or None
+
+
+tag_option: Callable[[Command], Command] = click.option(
+    "--tag", "tags", multiple=True, callback=_tags, help="NAME=VALUE to find it by; repeatable."
+)
+limit_option: Callable[[Command], Command] = click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many to list at most, newest first.",
+)
+cursor_option: Callable[[Command], Command] = click.option(
+    "--cursor", help="Where to go on, as the list before said."
+)
+
+
+def given(**fields: object) -> dict[str, object]:
+    """Return the fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def job_result(service: Service, job: dict[str, Any]) -> dict[str, Any]:
+    """Wait for a job and return its result; its error is raised."""
+    ended = service.ended(f"/v1/jobs/{job['id']}", lambda _: None)
+    raise_unless_completed(ended, "job")
+    result: dict[str, Any] = ended["result"] or {}
+    return result
+
+
+def backup_ended(service: Service, backup_id: str, view: ProgressView) -> dict[str, Any]:
+    """Wait for a backup, showing its progress, and return it; its error is raised."""
+    with view:
+        ended = service.ended(f"/v1/backups/{backup_id}", lambda backup: _show(backup, view))
+    raise_unless_completed(ended, "backup")
+    return ended
+
+
+def _show(backup: dict[str, Any], view: ProgressView) -> None:
+    if backup.get("progress"):
+        shown = {name: value for name, value in backup["progress"].items() if name != "fraction"}
+        view.show(Progress.model_validate({"id": backup["id"], **shown}))

@@ -1,0 +1,184 @@
+"""The commands `holdfast projects …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from chalicelib.cli.exit_codes import REFUSED
+from chalicelib.cli.fields import cursor_option, given, job_result, limit_option, tag_option
+from chalicelib.cli.invocation import (
+    Invocation,
+    data_option,
+    examples,
+    json_option,
+    pass_invocation,
+)
+from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.service import open_service
+from chalicelib.domain.backup import BackupType
+
+COLUMNS: Final = ("id", "name", "host", "port", "database", "user", "created_at")
+
+
+@click.group()
+def projects() -> None:
+    """Say which databases are backed up.
+
+    Works on the service at HOLDFAST_URL with HOLDFAST_API_KEY; without them on the data folder of
+    this machine.
+    """
+
+
+@projects.command(
+    epilog=examples(
+        "holdfast projects create env:DATABASE_URL --name shop --tag team=web",
+        "holdfast projects create env:DATABASE_URL --all-databases",
+    )
+)
+@click.argument("source")
+@click.option("--name", help="What people call it. Without it: database@host.")
+@click.option(
+    "--all-databases", is_flag=True, help="Make a project for every other database there, too."
+)
+@tag_option
+@data_option
+@json_option
+@pass_invocation
+def create(
+    invocation: Invocation,
+    *,
+    source: str,
+    name: str | None,
+    all_databases: bool,
+    tags: dict[str, str] | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Create a project for a database.
+
+    SOURCE is a postgresql:// URL, or env:NAME for an environment variable that holds one.
+    """
+    body = given(
+        url=invocation.source_url(source),
+        name=name,
+        tags=tags,
+        all_databases=all_databases or None,
+    )
+    with open_service(invocation, data) as service:
+        project = service.request("POST", "/v1/projects", body=body)
+        if project["discover_job_id"]:
+            found = job_result(service, {"id": project["discover_job_id"]})
+            project = {**project, **found}
+    print_record(project, as_json=as_json)
+
+
+@projects.command("list", epilog=examples("holdfast projects list --json"))
+@limit_option
+@cursor_option
+@data_option
+@json_option
+@pass_invocation
+def list_projects(
+    invocation: Invocation, *, limit: int, cursor: str | None, data: Path | None, as_json: bool
+) -> None:
+    """List projects, newest first."""
+    with open_service(invocation, data) as service:
+        page = service.listed("/v1/projects", {"cursor": cursor}, limit)
+    print_list(page, COLUMNS, as_json=as_json)
+
+
+@projects.command(epilog=examples("holdfast projects show 01JD0000000000000000000000"))
+@click.argument("project_id")
+@data_option
+@json_option
+@pass_invocation
+def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json: bool) -> None:
+    """Show a project, without its password."""
+    with open_service(invocation, data) as service:
+        print_record(service.request("GET", f"/v1/projects/{project_id}"), as_json=as_json)
+
+
+@projects.command(
+    epilog=examples("holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL")
+)
+@click.argument("project_id")
+@click.option("--name", help="What people call it from now on.")
+@click.option("--source", help="Where the database is now: a URL or env:NAME, as for create.")
+@tag_option
+@data_option
+@json_option
+@pass_invocation
+def update(
+    invocation: Invocation,
+    *,
+    project_id: str,
+    name: str | None,
+    source: str | None,
+    tags: dict[str, str] | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Change a project; what is not named stays as it is."""
+    url = invocation.source_url(source) if source else None
+    with open_service(invocation, data) as service:
+        body = given(name=name, url=url, tags=tags)
+        changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
+    print_record(changed, as_json=as_json)
+
+
+@projects.command(epilog=examples("holdfast projects delete 01JD0000000000000000000000"))
+@click.argument("project_id")
+@data_option
+@json_option
+@pass_invocation
+def delete(invocation: Invocation, *, project_id: str, data: Path | None, as_json: bool) -> None:
+    """Delete a project that has no backups."""
+    with open_service(invocation, data) as service:
+        service.request("DELETE", f"/v1/projects/{project_id}")
+    print_record({"id": project_id, "deleted": True}, as_json=as_json)
+
+
+@projects.command(epilog=examples("holdfast projects test 01JD0000000000000000000000"))
+@click.argument("project_id")
+@data_option
+@json_option
+@pass_invocation
+def test(invocation: Invocation, *, project_id: str, data: Path | None, as_json: bool) -> int:
+    """Reach the database and say what a backup would meet.
+
+    Exit code 3 when something would make a backup fail.
+    """
+    with open_service(invocation, data) as service:
+        report = job_result(
+            service, service.request("POST", f"/v1/projects/{project_id}/test", body={})
+        )
+    print_record(report, as_json=as_json)
+    return REFUSED if report["problems"] else 0
+
+
+@projects.command(epilog=examples("holdfast projects estimate 01JD0000000000000000000000 --json"))
+@click.argument("project_id")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice([t.value for t in BackupType]),
+    default=BackupType.FULL.value,
+    show_default=True,
+    help="What the backup would take.",
+)
+@data_option
+@json_option
+@pass_invocation
+def estimate(
+    invocation: Invocation, *, project_id: str, kind: str, data: Path | None, as_json: bool
+) -> None:
+    """Say how large a backup would be, from the catalogue, without reading rows."""
+    with open_service(invocation, data) as service:
+        path = f"/v1/projects/{project_id}/estimate"
+        result: dict[str, Any] = job_result(
+            service, service.request("POST", path, body={"type": kind})
+        )
+    print_record(result, as_json=as_json)

@@ -1,0 +1,191 @@
+"""Talk to the service: over HTTP, or straight to the embedded store through the same API.
+
+Without HOLDFAST_URL the API runs inside this process, on the same data folder, and is opened by a
+token that only this process knows. Work then needs a worker: when no `holdfast up` owns the folder,
+the command that waits runs it itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from chalicelib.cli.invocation import Invocation
+from chalicelib.cli.watching import pause_between_looks
+from chalicelib.domain.errors import (
+    Conflict,
+    HoldfastError,
+    Internal,
+    SourceUnreachable,
+    Unauthenticated,
+    all_errors,
+)
+from chalicelib.settings import Settings
+
+TIMEOUT_S: Final = 60.0
+PAGE: Final = 200
+# several classes share these two codes; whoever reads an answer means the plain ones
+ERRORS: Final[dict[str, type[HoldfastError]]] = {
+    **{error.code: error for error in all_errors()},
+    Internal.code: Internal,
+    Conflict.code: Conflict,
+}
+
+WorkUntil = Callable[[Callable[[], bool]], None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Send requests, and wait for what workers do."""
+
+    http: httpx.Client
+    work_until: WorkUntil
+    host: str
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the answer's JSON, None when it has none; a problem becomes its error class."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        with self._reaching():
+            response = self.http.request(method, path, json=body, params=given)
+        if response.is_error:
+            raise _error_of(response)
+        return response.json() if response.content else None
+
+    def listed(self, path: str, query: Mapping[str, Any], limit: int) -> dict[str, Any]:
+        """Return up to `limit` items of a list, over as many pages as that takes."""
+        items: list[Any] = []
+        cursor = query.get("cursor")
+        while True:
+            size = min(PAGE, limit - len(items))
+            page = self.request("GET", path, query={**query, "limit": size, "cursor": cursor})
+            items += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None or len(items) >= limit:
+                return {"items": items, "next_cursor": cursor}
+
+    def ended(self, path: str, look: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Wait for the end of the backup or job at `path`; `look` sees each state before it."""
+        latest: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            latest.update(self.request("GET", path))
+            look(latest)
+            return latest["status"] in {"completed", "failed", "cancelled"}
+
+        self.work_until(has_ended)
+        return latest
+
+    @contextmanager
+    def stream(self, url: str) -> Iterator[httpx.Response]:
+        """Open a download link; without our key, which is none of the object store's business."""
+        request = self.http.build_request("GET", url)
+        del request.headers["Authorization"]
+        with self._reaching():
+            response = self.http.send(request, stream=True, follow_redirects=True)
+            with closing(response):
+                if response.is_error:
+                    response.read()
+                    raise _error_of(response)
+                yield response
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise SourceUnreachable(
+                f"the service at {self.host} did not answer as it should",
+                hint="Check HOLDFAST_URL and that the service runs.",
+            ) from error
+
+
+@contextmanager
+def open_service(invocation: Invocation, data: Path | None) -> Iterator[Service]:
+    """Reach the service that the options and the environment name; --data wins over a URL."""
+    settings = invocation.settings(data)
+    if settings.url is not None and data is None:
+        with _remote(settings) as service:
+            yield service
+    else:
+        with _embedded(settings, invocation) as service:
+            yield service
+
+
+def raise_unless_completed(ended: Mapping[str, Any], what: str) -> None:
+    """Raise the error that a backup or job ended with, if it did not complete."""
+    if ended["status"] == "completed":
+        return
+    error = ended.get("error") or {"code": "internal", "message": "no reason is known", "hint": ""}
+    raise ERRORS.get(error["code"], Internal)(
+        f"{what} {ended['id']}: {error['message']}", hint=error["hint"] or None
+    )
+
+
+@contextmanager
+def _remote(settings: Settings) -> Iterator[Service]:
+    if settings.api_key is None:
+        raise Unauthenticated(
+            "HOLDFAST_URL is set, and HOLDFAST_API_KEY is not",
+            hint="Set HOLDFAST_API_KEY to a key of that service (`holdfast up` prints the first).",
+        )
+    url = settings.url or ""
+    with httpx.Client(
+        base_url=url, headers=_bearer(settings.api_key.get_secret_value()), timeout=TIMEOUT_S
+    ) as http:
+        yield Service(http, _poll_until, urlsplit(url).hostname or "HOLDFAST_URL")
+
+
+@contextmanager
+def _embedded(settings: Settings, invocation: Invocation) -> Iterator[Service]:
+    # imported here: a command line that talks to a service needs neither store nor web framework
+    from chalicelib.bootstrap import embedded
+    from chalicelib.cli.inline_work import InlineWork
+    from chalicelib.local.server import web_app
+
+    token = secrets.token_urlsafe(32)
+    services = embedded(settings, operator_token=token)
+    work = InlineWork(services, invocation)
+    with httpx.Client(
+        transport=httpx.WSGITransport(app=web_app(services)),
+        base_url=settings.public_url,
+        headers=_bearer(token),
+    ) as http:
+        yield Service(http, work.until, "this machine")
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _poll_until(predicate: Callable[[], bool]) -> None:
+    while not predicate():
+        pause_between_looks()
+
+
+def _error_of(response: httpx.Response) -> HoldfastError:
+    try:
+        problem = response.json()
+        kind = ERRORS[problem["code"]]
+        fields = [f"{e['field']}: {e['message']}" for e in problem.get("errors") or ()]
+        return kind("; ".join([problem["detail"], *fields]), hint=problem["hint"])
+    except (ValueError, KeyError, TypeError) as error:
+        failure = Internal(
+            f"the service answered with status {response.status_code}",
+            hint="Check that HOLDFAST_URL leads to Holdfast itself.",
+        )
+        failure.__cause__ = error
+        return failure

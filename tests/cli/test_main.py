@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from chalicelib.cli.main import COMMANDS, holdfast
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example_or_its_commands(name: str) -> None:
+    shown = CliRunner().invoke(holdfast, [name, "--help"])
+
+    assert shown.exit_code == 0
+    assert f"holdfast {name}" in shown.output or "Commands:" in shown.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_of_the_table_is_the_command_s_own(name: str) -> None:
+    command = holdfast.get_command(None, name)  # type: ignore[arg-type] # no context is needed
+
+    assert command is not None
+    assert COMMANDS[name] == (command.help or "").split("\n\n")[0].replace("\n", " ")
+
+
+def test_help_loads_no_command_and_no_engine() -> None:
+    code = (
+        "import sys; from chalicelib.cli.main import run; run(['--help'], {});"
+        "print([m for m in ('psycopg', 'httpx', 'chalice', 'rich', 'sqlite3')"
+        " if m in sys.modules], file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("--nonsense",), ("dump", "--nonsense")])
+def test_unknown_words_are_wrong_usage(terminal: Any, arguments: tuple[str, ...]) -> None:
+    done = terminal.run(*arguments)
+
+    assert done.code == 2
+    assert done.err.startswith("error: no such ")
+    assert "\nhint: See holdfast" in done.err
+
+
+def test_an_unexpected_error_hides_its_text_unless_asked(terminal: Any) -> None:
+    # a data folder whose place is taken by a file is nothing a command foresees
+    terminal.folder.joinpath("data").write_text("")
+
+    done = terminal.run("keys", "list")
+
+    assert done.code == 1
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err

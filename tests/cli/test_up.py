@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.adapters.embedded.processes import start_time
+from chalicelib.adapters.embedded.workflow import Process
+
+Eventually = Callable[..., Any]
+
+
+@dataclass
+class Up:
+    """A `holdfast up` that runs, and a client with its key."""
+
+    process: Any
+    printed: str
+    http: httpx.Client
+
+    @property
+    def workers(self) -> list[Process]:
+        return [Process(pid, start_time(pid)) for pid in _descendants(self.process.pid)]
+
+    def backup(self, url: str) -> str:
+        project = self.http.post("/v1/projects", json={"url": url}).json()
+        asked = self.http.post("/v1/backups", json={"project_id": project["id"]})
+        return str(asked.json()["id"])
+
+    def show(self, backup_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.http.get(f"/v1/backups/{backup_id}").json()
+        return shown
+
+
+def _descendants(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(word) for file in lists for word in file.read_text().split()]
+    return children + [found for child in children for found in _descendants(child)]
+
+
+@pytest.fixture
+def start_up(terminal: Any) -> Iterator[Callable[..., Up]]:
+    """Start `holdfast up` on the terminal's data folder; `key` is that of an earlier start."""
+    clients = ExitStack()
+
+    def start(key: str | None = None) -> Up:
+        process = terminal.start("up", "--port", "0")
+        printed = process.stdout.readline()
+        if key is None:
+            printed += process.stdout.readline() + process.stdout.readline()
+            key = printed.rpartition("HOLDFAST_API_KEY=")[2].strip()
+        url = printed.split("answers at ")[1].split(",")[0]
+        headers = {"Authorization": f"Bearer {key}"}
+        http = clients.enter_context(httpx.Client(base_url=url, headers=headers, timeout=20))
+        return Up(process, printed, http)
+
+    with clients:
+        yield start
+
+
+def _key(up: Up) -> str:
+    return up.http.headers["Authorization"].removeprefix("Bearer ")
+
+
+def _objects(terminal: Any) -> list[Path]:
+    return [p for p in (terminal.folder / "data" / "objects").rglob("*") if p.is_file()]
+
+
+def test_the_first_start_prints_a_key_that_works_and_only_the_first(
+    terminal: Any, start_up: Callable[..., Up]
+) -> None:
+    first = start_up()
+    works = first.http.get("/v1/keys").status_code
+    first.process.terminate()
+    terminal.finish(first.process)
+    second = start_up(_key(first))
+    second.process.terminate()
+
+    told = second.printed + terminal.finish(second.process).out
+
+    assert works == 200
+    assert len(re.findall(r"hf_\w+", first.printed)) == 1
+    assert "hf_" not in told
+
+
+def test_a_second_up_is_refused_and_names_the_first(
+    terminal: Any, start_up: Callable[..., Up]
+) -> None:
+    first = start_up()
+
+    second = terminal.run("up", "--port", "0")
+
+    assert second.code == 1
+    assert f"in use by process {first.process.pid}" in second.err
+
+
+def test_a_taken_port_is_a_clear_failure(terminal: Any, start_up: Callable[..., Up]) -> None:
+    port = str(start_up().http.base_url.port)
+
+    second = terminal.run("up", "--port", port, "--data", "other")
+
+    assert second.code == 1
+    assert f"port {port}" in second.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order_with_no_run_left_open(
+    terminal: Any,
+    start_up: Callable[..., Up],
+    shop_url: str,
+    dump_waits: Callable[[], None],
+    number: signal.Signals,
+) -> None:
+    up = start_up()
+    backup_id = up.backup(shop_url)
+    dump_waits()
+    workers = up.workers
+
+    up.process.send_signal(number)
+    done = terminal.finish(up.process)
+    shown = terminal.run("backups", "show", backup_id, "--json").json
+
+    assert done.code == 0
+    assert not any(worker.is_alive for worker in workers)
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "worker_lost")
+
+
+def test_after_kill_9_of_up_the_next_one_settles_what_it_left(
+    terminal: Any,
+    start_up: Callable[..., Up],
+    shop_url: str,
+    dump_waits: Callable[[], None],
+    eventually: Eventually,
+) -> None:
+    first = start_up()
+    backup_id = first.backup(shop_url)
+    dump_waits()
+    workers = eventually(lambda: len(first.workers) > 1 and first.workers)
+
+    first.process.kill()
+    eventually(lambda: not any(worker.is_alive for worker in workers))
+    second = start_up(_key(first))
+    shown = second.show(backup_id)
+
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "worker_lost")
+    assert _objects(terminal) == []
+
+
+def test_a_killed_worker_fails_its_backup_at_once(
+    terminal: Any,
+    start_up: Callable[..., Up],
+    shop_url: str,
+    dump_waits: Callable[[], None],
+    eventually: Eventually,
+) -> None:
+    up = start_up()
+    backup_id = up.backup(shop_url)
+    dump_waits()
+
+    os.kill(up.workers[0].pid, signal.SIGKILL)
+    shown = eventually(lambda: (s := up.show(backup_id))["status"] != "in-progress" and s)
+
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "worker_lost")
+    assert eventually(lambda: not up.workers)
+    assert _objects(terminal) == []
+
+
+def test_a_cancel_takes_effect_within_two_seconds(
+    terminal: Any,
+    start_up: Callable[..., Up],
+    shop_url: str,
+    dump_waits: Callable[[], None],
+    eventually: Eventually,
+) -> None:
+    up = start_up()
+    backup_id = up.backup(shop_url)
+    dump_waits()
+    begun = time.monotonic()
+
+    up.http.post(f"/v1/backups/{backup_id}/cancel", json={})
+    eventually(lambda: up.show(backup_id)["status"] == "cancelled")
+
+    assert time.monotonic() - begun < 2.0
+    assert eventually(lambda: not up.workers)
+    assert _objects(terminal) == []
+
+
+def test_the_command_line_watches_while_up_works(
+    terminal: Any, start_up: Callable[..., Up], shop_url: str
+) -> None:
+    up = start_up()
+    project = terminal.run("projects", "create", shop_url, "--json").json
+
+    done = terminal.run("backups", "create", "--project", project["id"], "--wait", "--json")
+
+    assert done.json["status"] == "completed"
+    assert up.show(done.json["id"])["validated"] is True
+
+
+def test_commands_reach_a_service_by_url_and_key(
+    terminal: Any, start_up: Callable[..., Up], shop_url: str
+) -> None:
+    up = start_up()
+    remote = {
+        "HOLDFAST_URL": str(up.http.base_url),
+        "HOLDFAST_API_KEY": _key(up),
+        "HOLDFAST_DATA": "unused",
+    }
+
+    project = terminal.run("projects", "create", shop_url, "--json", **remote).json
+    backup = terminal.run(
+        "backups", "create", "--project", project["id"], "--wait", "--json", **remote
+    ).json
+    done = terminal.run("backups", "download", backup["id"], "-o", "shop.dump", "--json", **remote)
+
+    assert done.json["sha256"] == backup["checksum"]["value"]
+    assert terminal.files() == {"shop.dump"}
