@@ -6,7 +6,6 @@ that only lists never opens the object store.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -170,7 +169,7 @@ def embedded_adapters(settings: Settings) -> Adapters:
         workflow=workflow.SqliteWorkflow(data / "workflow.sqlite"),
         secrets=secrets.FileSecrets(data / "secrets.json", data / "keys" / "secrets.key"),
         signer=signer.FileSigner(data / "keys" / "signing.key"),
-        notifier=notifier.LogNotifier(sys.stderr),
+        notifier=notifier.FileNotifier(data / "notices.jsonl"),
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
     )
 

@@ -30,6 +30,7 @@ from chalicelib.engine.process import Child, Start
 from chalicelib.local.server_programs import (
     ENVIRONMENT,
     ServerPrograms,
+    reachable_parent,
     reachable_programs,
     unprivileged_account,
 )
@@ -39,6 +40,7 @@ START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 START_TRIES: Final = 20
 RETRY_PAUSE_S: Final = 0.1
+SPARE_PARENTS: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - parents of private folders
 IPC_RMID: Final = 0  # linux/ipc.h
 SHARED_MEMORY_LINE: Final = 6  # of postmaster.pid, counted from 0: "key id"
 
@@ -169,7 +171,8 @@ class LocalPostgres:
         return self._home
 
     def _make_home(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
+        parent = reachable_parent(self._account, [Path(tempfile.gettempdir()), *SPARE_PARENTS])
+        self._home = Path(tempfile.mkdtemp(prefix="holdfast-pg-", dir=parent))
         self._server_dir = reachable_programs(
             self._programs.bin_dir, self._account, self._home / "programs"
         )

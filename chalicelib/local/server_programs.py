@@ -11,6 +11,8 @@ import os
 import pwd
 import re
 import shutil
+import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +68,24 @@ def unprivileged_account() -> pwd.struct_passwd | None:
 def reachable_programs(bin_dir: Path, account: pwd.struct_passwd | None, spare: Path) -> Path:
     """Return a folder of the programs that the account can run: the given one or a copy."""
     return bin_dir if _can_run(bin_dir, account) else _copied(bin_dir, spare)
+
+
+def reachable_parent(account: pwd.struct_passwd | None, candidates: Sequence[Path]) -> Path:
+    """Return the first folder that the account can get into; Internal when there is none.
+
+    A private TMPDIR of root is closed to the account that the server runs under.
+    """
+    for folder in candidates:
+        if folder.is_dir() and (account is None or _is_open(folder.resolve())):
+            return folder
+    raise Internal(
+        "the account that PostgreSQL runs under can reach no folder for temporary files",
+        hint="Set TMPDIR to a folder that other accounts may enter.",
+    )
+
+
+def _is_open(folder: Path) -> bool:
+    return all(f.stat().st_mode & stat.S_IXOTH for f in (folder, *folder.parents))
 
 
 def _version_of(folder: Path) -> str:

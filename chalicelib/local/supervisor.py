@@ -38,7 +38,7 @@ class WorkerProgram:
         """Start a worker for an execution; only its stderr is ours."""
         try:
             return subprocess.Popen(  # noqa: S603 - the argument list is ours
-                [*self.argv, execution.work.value, execution.work_id],
+                [*self.argv, execution.work.value, execution.work_id, str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=dict(self.environment),

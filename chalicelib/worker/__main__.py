@@ -1,4 +1,4 @@
-"""Run one execution: `python -m chalicelib.worker backup|job ID`.
+"""Run one execution: `python -m chalicelib.worker backup|job ID [PARENT_PID]`.
 
 The process ends with its execution, so that nothing of one run can reach another: memory, files,
 connections, credentials. Exit code 0: the record is in a final state, whichever; 1: it is not.
@@ -25,13 +25,14 @@ class _Terminated(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Run the execution that the arguments name."""
-    die_with_parent()
+    work, work_id, *parent = arguments
+    # a parent that died while this process was loading would otherwise go unnoticed
+    die_with_parent(int(parent[0]) if parent else None)
     signal.signal(signal.SIGTERM, _terminate)
-    work, work_id = Work(arguments[0]), arguments[1]
     services = embedded(Settings.read(process_environment()))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     try:
-        if work is Work.BACKUP:
+        if Work(work) is Work.BACKUP:
             run_backup(services, owner, work_id)
         else:
             run_job(services, owner, work_id)

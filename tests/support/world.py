@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from pathlib import Path
 
 from chalicelib.adapters.embedded.catalog import SqliteCatalog
-from chalicelib.adapters.embedded.notifier import LogNotifier
+from chalicelib.adapters.embedded.notifier import FileNotifier
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.adapters.embedded.secrets import FileSecrets
 from chalicelib.adapters.embedded.signer import FileSigner
@@ -149,7 +148,6 @@ class World:
     engine: ScriptedEngine
     adapters: Adapters
     services: Services
-    log: StringIO
 
     @property
     def workflow(self) -> SqliteWorkflow:
@@ -172,6 +170,11 @@ class World:
     def backup(self, backup: Backup) -> Backup:
         return self.services.backups.get(backup.id)
 
+    @property
+    def notices(self) -> str:
+        """Everything the notifier was given, a line of JSON each."""
+        return (self.services.settings.data / "notices.jsonl").read_text()
+
     def end_executions(self) -> None:
         """Let the workflow know that every worker is gone."""
         for execution in self.workflow.take(100):
@@ -191,7 +194,6 @@ def build_world(folder: Path, engine: ScriptedEngine | None = None) -> World:
     """Open a world over a folder; opening the same folder again is what a restart sees."""
     clock = TurnedClock()
     scripted = engine or ScriptedEngine()
-    log = StringIO()
     adapters = Adapters(
         clock=clock,
         ids=UlidIds(clock),
@@ -200,7 +202,7 @@ def build_world(folder: Path, engine: ScriptedEngine | None = None) -> World:
         workflow=SqliteWorkflow(folder / "workflow.sqlite"),
         secrets=FileSecrets(folder / "secrets.json", folder / "secrets.key"),
         signer=FileSigner(folder / "signing.key"),
-        notifier=LogNotifier(log),
+        notifier=FileNotifier(folder / "notices.jsonl"),
         engine=lambda: scripted,
     )
-    return World(clock, scripted, adapters, Services(Settings(data=folder), adapters), log)
+    return World(clock, scripted, adapters, Services(Settings(data=folder), adapters))

@@ -1,31 +1,30 @@
-"""Notices as lines of a log."""
+"""Notices as lines of a file."""
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TextIO
+import os
+from pathlib import Path
 
+from chalicelib.adapters.embedded.disk import translated
 from chalicelib.domain.audit import Notice
-from chalicelib.domain.errors import StorageFailed
 
 
-class LogNotifier:
-    """Write each notice as one line of JSON to a text stream."""
+class FileNotifier:
+    """Append each notice as one line of JSON to a file that only its owner reads.
 
-    def __init__(self, stream: TextIO) -> None:
-        """Write to a stream that somebody else opened and closes."""
-        self._stream = stream
-        self._guard = Lock()
+    Threads and processes may share the file: a line goes out in one write at the file's end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Use the file, which is made with the first notice."""
+        self._path = path
 
     def deliver(self, notice: Notice) -> None:
-        """Write the line and flush it; StorageFailed when the stream does not take it."""
+        """Append the line; StorageFailed when the disk does not take it."""
         line = notice.model_dump_json(exclude={"revision", "state", "tries"}) + "\n"
-        try:
-            with self._guard:
-                self._stream.write(line)
-                self._stream.flush()
-        except (OSError, ValueError) as error:  # ValueError: the stream is closed
-            raise StorageFailed(
-                f"the notice {notice.id} cannot be written",
-                hint="Check where the log of notices goes, then start Holdfast again.",
-            ) from error
+        with translated(f"the notice {notice.id} cannot be written"):
+            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(fd, line.encode())
+            finally:
+                os.close(fd)

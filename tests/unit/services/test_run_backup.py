@@ -106,7 +106,7 @@ def test_steps_leave_an_audit_trail_without_secrets(world: World) -> None:
 def test_completion_is_told_to_the_notifier(world: World) -> None:
     world.run(world.request())
 
-    assert '"backup.completed"' in world.log.getvalue()
+    assert '"backup.completed"' in world.notices
 
 
 def test_a_permanent_failure_ends_failed_and_leaves_nothing(world: World) -> None:

@@ -1,9 +1,8 @@
-"""Clock, identifiers, notices as log lines, and the words for disk errors."""
+"""Clock, identifiers, notices as lines of a file, and the words for disk errors."""
 
 from __future__ import annotations
 
 import errno
-import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ import pytest
 from ulid import ULID
 
 from chalicelib.adapters.embedded.disk import CAUSES, in_folder, prune, translated
-from chalicelib.adapters.embedded.notifier import LogNotifier
+from chalicelib.adapters.embedded.notifier import FileNotifier
 from chalicelib.adapters.embedded.system import SystemClock, UlidIds
 from chalicelib.domain.audit import Notice
 from chalicelib.domain.errors import StorageFailed
@@ -98,42 +97,38 @@ def test_threads_get_different_ids() -> None:
 # -- notices
 
 
-def test_a_notice_is_one_line_of_json() -> None:
-    stream = io.StringIO()
+def test_a_notice_is_one_line_of_json(tmp_path: Path) -> None:
+    path = tmp_path / "notices.jsonl"
 
-    LogNotifier(stream).deliver(notice("a\nb"))
+    FileNotifier(path).deliver(notice("a\nb"))
 
-    (line,) = stream.getvalue().splitlines()
+    (line,) = path.read_text().splitlines()
     assert json.loads(line)["event"] == "a\nb"
     assert json.loads(line)["subject_id"] == "B1"
 
 
-def test_notices_of_threads_do_not_mix() -> None:
-    stream = io.StringIO()
-    notifier = LogNotifier(stream)
+def test_notices_are_for_their_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "notices.jsonl"
+
+    FileNotifier(path).deliver(notice())
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_notices_of_threads_do_not_mix(tmp_path: Path) -> None:
+    notifier = FileNotifier(tmp_path / "notices.jsonl")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: notifier.deliver(notice(f"e{n}")), range(50)))
 
-    events = {json.loads(line)["event"] for line in stream.getvalue().splitlines()}
-    assert events == {f"e{n}" for n in range(50)}
+    lines = (tmp_path / "notices.jsonl").read_text().splitlines()
+    assert {json.loads(line)["event"] for line in lines} == {f"e{n}" for n in range(50)}
 
 
-def test_a_closed_stream_fails() -> None:
-    stream = io.StringIO()
-    stream.close()
-
+@pytest.mark.parametrize("path", ["/dev/full", "/nowhere/notices.jsonl"])
+def test_a_notice_that_cannot_be_written_fails(path: str) -> None:
     with pytest.raises(StorageFailed, match="N1 cannot be written"):
-        LogNotifier(stream).deliver(notice())
-
-
-def test_a_full_disk_below_the_stream_fails() -> None:
-    stream = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails too, on purpose
-
-    with pytest.raises(StorageFailed):
-        LogNotifier(stream).deliver(notice())
-    with pytest.raises(OSError, match="No space"):
-        stream.close()
+        FileNotifier(Path(path)).deliver(notice())
 
 
 # -- disk
