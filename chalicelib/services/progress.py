@@ -32,12 +32,14 @@ class RunWatch:
     generation: int
     deadline: float
     _next_look: float = field(default=0.0, init=False)
+    _latest: Progress | None = field(default=None, init=False)
 
     def check(self, progress: Progress | None = None) -> None:
         """Raise Cancelled, LeaseLost or DeadlineExceeded when the step must stop.
 
         Cheap to call often: the record is read, and progress written, twice a second.
         """
+        self._latest = progress or self._latest
         now = self.ledger.clock.monotonic()
         if now >= self.deadline:
             raise DeadlineExceeded("the step took longer than it may")
@@ -48,9 +50,14 @@ class RunWatch:
         require_lease(backup, self.generation)
         if backup.cancel_requested:
             raise Cancelled("the backup was cancelled")
-        if progress is not None:
+        self.publish()
+
+    def publish(self) -> None:
+        """Write the progress that was last handed over, if it is not written yet."""
+        latest, self._latest = self._latest, None
+        if latest is not None:
             # an engine names its runs, which may be several attempts; readers know the backup
-            mine = progress.model_copy(update={"id": self.backup_id})
+            mine = latest.model_copy(update={"id": self.backup_id})
             self.ledger.catalog.commit([Put(mine)])
 
     def phase(self, name: str) -> None:

@@ -151,6 +151,7 @@ class BackupRunner:
 
         result = self._dump_into(backup, open_sink, watch)
         watch.check()
+        watch.publish()
         artefacts = tuple(sorted((upload.finish() for upload in uploads), key=_main_first))
         self.seal.keep_counts(backup, result.counts)
         self._keep(

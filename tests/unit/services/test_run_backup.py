@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.manifest import digest, parse_envelope
 from chalicelib.domain.object_keys import artefact_key
+from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Query
 from chalicelib.ports import ObjectStore, Watch
 from tests.support.world import DUMP, World
@@ -316,6 +317,25 @@ def test_a_stale_worker_that_wakes_can_change_neither_record_nor_objects(world: 
     assert stopped.value.code == "lease_lost"
     assert (done.status, done.attempt) == (Status.COMPLETED, 2)
     assert all("/2/" in key for key in world.leftovers())
+
+
+def test_the_last_progress_of_a_dump_is_kept_however_short_it_was(world: World) -> None:
+    backup = world.request()
+
+    def report(watch: Watch) -> None:
+        for done in (1, 50, 100):
+            at = world.clock.now()
+            watch.check(
+                Progress(id="x", phase="dump", raw_bytes_done=done, raw_bytes_total=100, at=at)
+            )
+
+    world.engine.during = report
+
+    world.run(backup)
+
+    progress = world.services.backups.progress(backup.id)
+    assert progress is not None
+    assert (progress.phase, progress.raw_bytes_done) == ("completed", 100)
 
 
 def test_progress_is_published_while_a_run_checks_in(world: World) -> None:
