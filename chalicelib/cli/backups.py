@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from chalicelib.cli.backup_files import delete, download, link
+from chalicelib.cli.backup_options import compression_option, format_option, type_option
 from chalicelib.cli.fields import (
     backup_ended,
     cursor_option,
@@ -26,7 +27,7 @@ from chalicelib.cli.invocation import (
 from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.progress_view import view_for
 from chalicelib.cli.service import open_service
-from chalicelib.domain.backup import BackupType, Compression, Format, Status, Trigger
+from chalicelib.domain.backup import BackupType, Status, Trigger
 
 COLUMNS: Final = (
     "id",
@@ -57,25 +58,9 @@ for _command in (link, download, delete):
     )
 )
 @click.option("--project", required=True, help="Id of the project to back up.")
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice([t.value for t in BackupType]),
-    default=BackupType.FULL.value,
-    show_default=True,
-    help="What to take: everything, definitions only, or rows only with the schema beside.",
-)
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice([f.value for f in Format]),
-    help="custom for pg_restore (the default), plain for psql.",
-)
-@click.option(
-    "--compression",
-    type=click.Choice([c.value for c in Compression]),
-    help="Codec; without it the fastest that the worker's client has. bzip2 implies plain.",
-)
+@type_option
+@format_option
+@compression_option
 @click.option("--name", help="What people call it. Without it: project, type and time.")
 @click.option("--description", help="What is to be remembered about it.")
 @click.option(

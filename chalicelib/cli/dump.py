@@ -12,6 +12,7 @@ from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.adapters.embedded.system import SystemClock, UlidIds
 from chalicelib.bootstrap import postgres_engine
 from chalicelib.cli import sidecar
+from chalicelib.cli.backup_options import compression_option, format_option, type_option
 from chalicelib.cli.dump_file import DumpOutcome, DumpTarget, DumpTools, dump_to_file
 from chalicelib.cli.invocation import (
     Invocation,
@@ -40,25 +41,9 @@ from chalicelib.settings import Settings
     type=click.Path(path_type=Path),
     help="File to make; an existing one is never replaced without --force.",
 )
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice([t.value for t in BackupType]),
-    default=BackupType.FULL.value,
-    show_default=True,
-    help="What to take: everything, definitions only, or rows only (with FILE.schema.dump beside).",
-)
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice([f.value for f in Format]),
-    help="custom for pg_restore (the default), plain for psql.",
-)
-@click.option(
-    "--compression",
-    type=click.Choice([c.value for c in Compression]),
-    help="Codec; without it the fastest that the client at hand has. bzip2 implies plain.",
-)
+@type_option
+@format_option
+@compression_option
 @click.option("--engine", default="auto", show_default=True, help="How to dump: auto or stream.")
 @click.option("--force", is_flag=True, help="Replace existing files, in one step, at the end.")
 @click.option(

@@ -15,7 +15,6 @@ from chalicelib.domain.access import (
     new_secret,
     split_token,
 )
-from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.errors import NotFound, Unauthenticated
 from chalicelib.domain.record import Insert, Page, Query, Replace, Write
 from chalicelib.services.ledger import Ledger
@@ -55,7 +54,7 @@ class Access:
             created_by=actor,
             expires_at=new.expires_at,
         )
-        self.ledger.catalog.commit([Insert(key), self._audit(actor, key, "key.created")])
+        self.ledger.catalog.commit([Insert(key), self._event(actor, key, "key.created")])
         return key, join_token(key.id, secret)
 
     def authenticate(self, token: str) -> Actor:
@@ -85,21 +84,12 @@ class Access:
             if key.revoked_at is not None:
                 return ()
             ended = key.model_copy(update={"revoked_at": self.ledger.clock.now()})
-            return (Replace(ended), self._audit(actor, ended, "key.revoked"))
+            return (Replace(ended), self._event(actor, ended, "key.revoked"))
 
         return self.ledger.apply(ApiKey, key_id, decide)
 
-    def _audit(self, actor: str, key: ApiKey, action: str) -> Insert:
-        return Insert(
-            AuditEvent(
-                id=self.ledger.ids.new(),
-                at=self.ledger.clock.now(),
-                actor=actor,
-                action=action,
-                subject_id=key.id,
-                details={"name": key.name, "role": key.role.value},
-            )
-        )
+    def _event(self, actor: str, key: ApiKey, action: str) -> Insert:
+        return self.ledger.event(actor, action, key.id, name=key.name, role=key.role.value)
 
 
 def _alive(key: ApiKey, now: datetime) -> bool:

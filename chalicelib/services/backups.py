@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain import moves
-from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import (
     Backup,
     BackupOptions,
@@ -138,7 +137,7 @@ class Backups:
 
         def decide(backup: Backup) -> tuple[Write, ...]:
             changed = backup.model_copy(update=update)
-            return (Replace(changed), self._audit(actor, changed, "backup.updated"))
+            return (Replace(changed), self._event(actor, changed, "backup.updated"))
 
         return self.ledger.apply(Backup, backup_id, decide)
 
@@ -166,7 +165,7 @@ class Backups:
             if backup.chore is Chore.DELETE:
                 return ()
             marked = backup.model_copy(update={"chore": Chore.DELETE})
-            return (Replace(marked), self._audit(actor, marked, "backup.deleted"))
+            return (Replace(marked), self._event(actor, marked, "backup.deleted"))
 
         self.finish_delete(self.ledger.apply(Backup, backup_id, decide))
 
@@ -220,17 +219,8 @@ class Backups:
         first = self.ledger.catalog.get(Idempotency, remembered[0].id)
         return self.get(same_request(first, remembered[0].body_sha256))
 
-    def _audit(self, actor: str, backup: Backup, action: str) -> Insert:
-        return Insert(
-            AuditEvent(
-                id=self.ledger.ids.new(),
-                at=self.ledger.clock.now(),
-                actor=actor,
-                action=action,
-                subject_id=backup.id,
-                project_id=backup.project_id,
-            )
-        )
+    def _event(self, actor: str, backup: Backup, action: str) -> Insert:
+        return self.ledger.event(actor, action, backup.id, backup.project_id)
 
 
 def _index(wanted: BackupFilter) -> tuple[str, str] | None:

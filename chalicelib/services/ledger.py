@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.errors import RevisionConflict
 from chalicelib.domain.moves import Stamp
-from chalicelib.domain.record import Record, Replace, Write
+from chalicelib.domain.record import Insert, Record, Replace, Write
 from chalicelib.ports import Catalog, Clock, Ids
 
 R = TypeVar("R", bound=Record)
@@ -32,6 +33,22 @@ class Ledger:
             actor=actor,
             audit_id=self.ids.new(),
             notice_id=self.ids.new(),
+        )
+
+    def event(
+        self, actor: str, action: str, subject_id: str, project_id: str = "", **details: str
+    ) -> Insert:
+        """Return the write that keeps what somebody did; it goes into the commit that does it."""
+        return Insert(
+            AuditEvent(
+                id=self.ids.new(),
+                at=self.clock.now(),
+                actor=actor,
+                action=action,
+                subject_id=subject_id,
+                project_id=project_id,
+                details=details,
+            )
         )
 
     def apply(self, kind: type[R], record_id: str, decide: Callable[[R], Sequence[Write]]) -> R:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.domain.access import hashed, matches, new_secret
-from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.domain.link import MAX_LIFETIME, SIGNED_FOR, Link, gone, redeemed
@@ -59,7 +58,7 @@ class Links:
             expires_at=now + new.lifetime,
             max_uses=new.max_uses,
         )
-        self.ledger.catalog.commit([Insert(link), self._audit(actor, link, "link.created")])
+        self.ledger.catalog.commit([Insert(link), _event(self.ledger, actor, link, "link.created")])
         return link, f"{link.id}.{secret}"
 
     def find(self, backup_id: str, query: Query[Link]) -> Page[Link]:
@@ -82,12 +81,9 @@ class Links:
             if link.revoked_at is not None:
                 return ()
             ended = link.model_copy(update={"revoked_at": self.ledger.clock.now()})
-            return (Replace(ended), self._audit(actor, ended, "link.revoked"))
+            return (Replace(ended), _event(self.ledger, actor, ended, "link.revoked"))
 
         self.ledger.apply(Link, link_id, decide)
-
-    def _audit(self, actor: str, link: Link, action: str) -> Insert:
-        return _audit_link(self.ledger, actor, link, action)
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class LinkSigner:
         after = redeemed(link, self.ledger.clock.now())
         if after is link:
             return ()
-        return (Replace(after), _audit_link(self.ledger, "link", after, "link.redeemed"))
+        return (Replace(after), _event(self.ledger, "link", after, "link.redeemed"))
 
 
 def _artefact_name(backup: Backup, wanted: str | None) -> str:
@@ -134,15 +130,6 @@ def _artefact_name(backup: Backup, wanted: str | None) -> str:
     raise InvalidRequest("the backup has no such artefact", field="artefact")
 
 
-def _audit_link(ledger: Ledger, actor: str, link: Link, action: str) -> Insert:
-    return Insert(
-        AuditEvent(
-            id=ledger.ids.new(),
-            at=ledger.clock.now(),
-            actor=actor,
-            action=action,
-            subject_id=link.backup_id,
-            project_id=link.project_id,
-            details={"link": link.id, "artefact": link.artefact, "uses": str(link.uses)},
-        )
-    )
+def _event(ledger: Ledger, actor: str, link: Link, action: str) -> Insert:
+    details = {"link": link.id, "artefact": link.artefact, "uses": str(link.uses)}
+    return ledger.event(actor, action, link.backup_id, link.project_id, **details)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import Conflict, HoldfastError
@@ -58,7 +57,7 @@ class Projects:
         self.secrets.put(project.secret_name, new.connection.password)
         try:
             self.ledger.catalog.commit(
-                [Insert(project), self._audit(actor, project, "project.created")]
+                [Insert(project), self._event(actor, project, "project.created")]
             )
         except HoldfastError:
             self.secrets.delete(project.secret_name)
@@ -90,7 +89,7 @@ class Projects:
         def decide(project: Project) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
             changed = project.model_copy(update={**update, "updated_at": now})
-            return (Replace(changed), self._audit(actor, changed, "project.updated"))
+            return (Replace(changed), self._event(actor, changed, "project.updated"))
 
         return self.ledger.apply(Project, project_id, decide)
 
@@ -104,7 +103,7 @@ class Projects:
                 hint="Delete its backups first; they can be restored without the project.",
             )
         self.ledger.catalog.commit(
-            [Remove(project), self._audit(actor, project, "project.deleted")]
+            [Remove(project), self._event(actor, project, "project.deleted")]
         )
         self.secrets.delete(project.secret_name)
 
@@ -113,15 +112,5 @@ class Projects:
         project = self.get(project_id)
         return Connection(project.endpoint, self.secrets.get(project.secret_name))
 
-    def _audit(self, actor: str, project: Project, action: str) -> Insert:
-        return Insert(
-            AuditEvent(
-                id=self.ledger.ids.new(),
-                at=self.ledger.clock.now(),
-                actor=actor,
-                action=action,
-                subject_id=project.id,
-                project_id=project.id,
-                details={"name": project.name},
-            )
-        )
+    def _event(self, actor: str, project: Project, action: str) -> Insert:
+        return self.ledger.event(actor, action, project.id, project.id, name=project.name)

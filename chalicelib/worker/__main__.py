@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from types import FrameType
+from typing import Protocol
 
 from chalicelib.adapters.embedded.processes import die_with_parent
 from chalicelib.bootstrap import Services, embedded
@@ -31,44 +32,45 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     services = embedded(Settings.read(process_environment()))
     owner = f"{socket.gethostname()}:{os.getpid()}"
+    runner = _runner(services, Work(work), owner)
     try:
-        if Work(work) is Work.BACKUP:
-            run_backup(services, owner, work_id)
-        else:
-            run_job(services, owner, work_id)
+        run(runner, work_id)
     except LeaseLost as error:
         sys.stderr.write(f"{work} {work_id}: {error.message}\n")
         return 1
     return 0
 
 
-def run_backup(services: Services, owner: str, backup_id: str) -> None:
-    """Run a backup to its end, whatever ends it."""
-    runner = services.backup_runner(owner)
+class Runner(Protocol):
+    """Take one piece of work to its end, or record why it ended early."""
+
+    def run(self, work_id: str, /) -> object:
+        """Do it."""
+        ...
+
+    def fail(self, work_id: str, error: HoldfastError, /) -> object:
+        """Record a failure."""
+        ...
+
+
+def run(runner: Runner, work_id: str) -> None:
+    """Run the work to its end, whatever ends it."""
     try:
-        runner.run(backup_id)
+        runner.run(work_id)
     except _Terminated:
-        runner.fail(backup_id, WorkerLost("the service was stopped while the backup ran"))
+        runner.fail(work_id, WorkerLost("the service was stopped while this ran"))
     except HoldfastError:
         raise
     except Exception as error:
         # the type says enough to look for; the text of a foreign error may hold a secret
-        runner.fail(backup_id, Internal(f"an unexpected {type(error).__name__} ended the run"))
+        runner.fail(work_id, Internal(f"an unexpected {type(error).__name__} ended the run"))
         raise
 
 
-def run_job(services: Services, owner: str, job_id: str) -> None:
-    """Run a job to its end, whatever ends it."""
-    runner = services.job_runner(owner)
-    try:
-        runner.run(job_id)
-    except _Terminated:
-        runner.fail(job_id, WorkerLost("the service was stopped while the job ran"))
-    except HoldfastError:
-        raise
-    except Exception as error:
-        runner.fail(job_id, Internal(f"an unexpected {type(error).__name__} ended the job"))
-        raise
+def _runner(services: Services, work: Work, owner: str) -> Runner:
+    if work is Work.BACKUP:
+        return services.backup_runner(owner)
+    return services.job_runner(owner)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

@@ -1,0 +1,29 @@
+"""The options that say what a backup takes, for every command that makes one."""
+
+from __future__ import annotations
+
+import click
+
+from chalicelib.domain.backup import BackupType, Compression, Format
+
+type_option = click.option(
+    "--type",
+    "kind",
+    type=click.Choice([t.value for t in BackupType]),
+    default=BackupType.FULL.value,
+    show_default=True,
+    help="What to take: everything, definitions only, or rows only with the schema beside.",
+)
+
+format_option = click.option(
+    "--format",
+    "file_format",
+    type=click.Choice([f.value for f in Format]),
+    help="custom for pg_restore (the default), plain for psql.",
+)
+
+compression_option = click.option(
+    "--compression",
+    type=click.Choice([c.value for c in Compression]),
+    help="Codec; without it the fastest that the client at hand has. bzip2 implies plain.",
+)
