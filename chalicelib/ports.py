@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from chalicelib.domain.audit import Notice
 from chalicelib.domain.backup import (
@@ -27,6 +27,9 @@ from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Page, Query, Record, Write
 
 R = TypeVar("R", bound=Record)
+
+PartData = bytes | BinaryIO
+"""The bytes of a part, or an open file that holds nothing else and is read from its start."""
 
 
 class Clock(Protocol):
@@ -106,11 +109,15 @@ class Upload:
 
 @dataclass(frozen=True)
 class PartLimits:
-    """State a store's limits for parts, in bytes where they are sizes."""
+    """State a store's limits for parts, in bytes where they are sizes.
+
+    `parts_in_flight` is how many parts of one upload are best sent at once.
+    """
 
     min_part_bytes: int
     max_part_bytes: int
     max_parts: int
+    parts_in_flight: int = 1
 
 
 class ObjectStore(Protocol):
@@ -128,8 +135,11 @@ class ObjectStore(Protocol):
         """Open a multipart upload; nothing is visible under the key until it completes."""
         ...
 
-    def upload_part(self, upload: Upload, number: int, data: bytes) -> Part:
-        """Store part `number` (1…max_parts); the same number again replaces it."""
+    def upload_part(self, upload: Upload, number: int, data: PartData) -> Part:
+        """Store part `number` (1…max_parts); the same number again replaces it.
+
+        Whoever gave a file closes it; it may be given again when the call failed.
+        """
         ...
 
     def complete(self, upload: Upload, parts: Sequence[Part], *, size_bytes: int) -> StoredObject:
@@ -234,6 +244,42 @@ class Notifier(Protocol):
 
     def deliver(self, notice: Notice) -> None:
         """Hand one notice over; StorageFailed or SourceUnreachable when that failed."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScheduleEntry:
+    """Say when something starts by itself, and with which input.
+
+    `expression` is `cron(…)` with six fields, `rate(…)` or `at(…)`, in the IANA time zone;
+    `window_minutes` above 0 lets the start come up to so much later.
+    """
+
+    name: str
+    expression: str
+    timezone: str
+    input_json: str
+    enabled: bool = True
+    window_minutes: int = 0
+
+
+class Scheduler(Protocol):
+    """Start things at their time, at least once each; raises StorageFailed when it fails."""
+
+    def put(self, entry: ScheduleEntry) -> None:
+        """Store or replace an entry as a whole; InvalidRequest when its time is not understood."""
+        ...
+
+    def get(self, name: str) -> ScheduleEntry:
+        """Return an entry; NotFound when there is none."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an entry; a missing one is fine."""
+        ...
+
+    def names(self) -> Iterator[str]:
+        """List the names of all entries."""
         ...
 
 

@@ -13,6 +13,7 @@ every decision checks the lease generation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -143,16 +144,19 @@ class BackupRunner:
     def dump(self, backup: Backup, watch: RunWatch) -> None:
         """Stream the database into the store under this attempt's keys."""
         uploads: list[ArtefactUpload] = []
+        with ExitStack() as opened:
 
-        def open_sink(name: str) -> Sink:
-            upload = ArtefactUpload(self.store, artefact_key(backup, name), name)
-            uploads.append(upload)
-            return upload
+            def open_sink(name: str) -> Sink:
+                upload = ArtefactUpload(self.store, artefact_key(backup, name), name)
+                # a failed attempt is cleared by its prefix, once none of its parts is in flight
+                opened.callback(upload.close)
+                uploads.append(upload)
+                return upload
 
-        result = self._dump_into(backup, open_sink, watch)
-        watch.check()
-        watch.publish()
-        artefacts = tuple(sorted((upload.finish() for upload in uploads), key=_main_first))
+            result = self._dump_into(backup, open_sink, watch)
+            watch.check()
+            watch.publish()
+            artefacts = tuple(sorted((upload.finish() for upload in uploads), key=_main_first))
         self.seal.keep_counts(backup, result.counts)
         self._keep(
             watch,

@@ -37,7 +37,9 @@ def parsed(command: click.Command, arguments: list[str], name: str) -> None:
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_of_the_readme_can_be_typed(line: str) -> None:
-    parsed(LazyGroup("holdfast"), shlex.split(line)[1:], "holdfast")
+    typed = re.sub(r"[A-Z]+_ID", "01JD0000000000000000000000", line)
+
+    parsed(LazyGroup("holdfast"), shlex.split(typed)[1:], "holdfast")
 
 
 def test_the_readme_shows_commands() -> None:

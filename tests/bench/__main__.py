@@ -1,6 +1,6 @@
 """`make bench`: ratios in one run on the same data, with the conditions stated.
 
-    python -m tests.bench [--gigabytes 2.2] [--repetitions 3] [--only stream|service]
+    python -m tests.bench [--gigabytes 2.2] [--repetitions 3] [--only service|stream|upload]
 
 The commands of a comparison run in turn (A B C A B C …) and medians are compared, so that a machine
 whose speed drifts slows all of them. Results go to .bench/results.json and to standard output.
@@ -14,7 +14,7 @@ import os
 import platform
 from pathlib import Path
 
-from tests.bench import service, stream
+from tests.bench import service, stream, upload
 from tests.bench.harness import Row, as_table
 
 RESULTS = Path(".bench/results.json")
@@ -25,13 +25,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--gigabytes", type=float, default=2.2, help="COPY text of the data")
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--only", choices=["stream", "service"])
+    parser.add_argument("--only", choices=["service", "stream", "upload"])
     chosen = parser.parse_args()
     rows: list[Row] = []
-    if chosen.only != "stream":
+    if chosen.only in {None, "service"}:
         rows += service.rows()
-    if chosen.only != "service":
+    if chosen.only in {None, "stream"}:
         rows += stream.rows(chosen.gigabytes, chosen.repetitions)
+    if chosen.only in {None, "upload"}:
+        rows += upload.rows(chosen.repetitions)
     machine = f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
     conditions = f"{machine}, Python {platform.python_version()}"
     results = {"conditions": conditions, "rows": [vars(row) for row in rows]}

@@ -14,9 +14,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ports import Catalog, ObjectStore, Secrets, Signer, Workflow
+from chalicelib.adapters.aws.s3 import S3ObjectStore
+from chalicelib.ports import Catalog, ObjectStore, Scheduler, Secrets, Signer, Workflow
+from tests.support import aws_sources
+from tests.support.ministack import ministack_of
+from tests.support.seaweedfs import seaweedfs_of
 
 Race = Callable[..., list[str]]
+AWS = "aws"
 
 EMBEDDED = "from pathlib import Path\nfrom chalicelib.adapters.embedded."
 CATALOGS = {
@@ -49,8 +54,10 @@ def _made(source: str) -> Any:
     return names["made"]
 
 
-@pytest.fixture(params=CATALOGS)
+@pytest.fixture(params=[*CATALOGS, AWS])
 def catalog_source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == AWS:
+        return aws_sources.catalog(ministack_of(request.config))
     return CATALOGS[request.param].format(folder=str(tmp_path))
 
 
@@ -61,19 +68,25 @@ def catalog(catalog_source: str) -> Iterator[Catalog]:
     made.close()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, AWS])
 def store_source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == AWS:
+        return aws_sources.store(seaweedfs_of(request.config))
     return STORES[request.param].format(folder=str(tmp_path))
 
 
 @pytest.fixture
-def store(store_source: str) -> ObjectStore:
-    made: ObjectStore = _made(store_source)
-    return made
+def store(store_source: str) -> Iterator[ObjectStore]:
+    made = _made(store_source)
+    yield made
+    if isinstance(made, S3ObjectStore):
+        made.close()
 
 
-@pytest.fixture(params=WORKFLOWS)
+@pytest.fixture(params=[*WORKFLOWS, AWS])
 def workflow_source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == AWS:
+        return aws_sources.workflow(ministack_of(request.config))
     return WORKFLOWS[request.param].format(folder=str(tmp_path))
 
 
@@ -84,8 +97,10 @@ def workflow(workflow_source: str) -> Iterator[Workflow]:
     made.close()
 
 
-@pytest.fixture(params=SECRETS)
+@pytest.fixture(params=[*SECRETS, AWS])
 def secrets_source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == AWS:
+        return aws_sources.secrets(ministack_of(request.config))
     return SECRETS[request.param].format(folder=str(tmp_path))
 
 
@@ -95,9 +110,19 @@ def secrets(secrets_source: str) -> Secrets:
     return made
 
 
-@pytest.fixture(params=SIGNERS)
-def signer_source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return SIGNERS[request.param].format(folder=str(tmp_path))
+@pytest.fixture(params=[*SIGNERS, AWS])
+def signer_sources(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """Give the sources of two signers with a key each."""
+    if request.param == AWS:
+        server = ministack_of(request.config)
+        return aws_sources.signer(server), aws_sources.signer(server)
+    form = SIGNERS[request.param]
+    return form.format(folder=str(tmp_path)), form.format(folder=str(tmp_path / "other"))
+
+
+@pytest.fixture
+def signer_source(signer_sources: tuple[str, str]) -> str:
+    return signer_sources[0]
 
 
 @pytest.fixture
@@ -107,9 +132,14 @@ def signer(signer_source: str) -> Signer:
 
 
 @pytest.fixture
-def other_signer(request: pytest.FixtureRequest, signer_source: str, tmp_path: Path) -> Signer:
-    other = tmp_path / "other"
-    made: Signer = _made(signer_source.replace(str(tmp_path), str(other)))
+def other_signer(signer_sources: tuple[str, str]) -> Signer:
+    made: Signer = _made(signer_sources[1])
+    return made
+
+
+@pytest.fixture(params=[AWS])
+def scheduler(request: pytest.FixtureRequest) -> Scheduler:
+    made: Scheduler = _made(aws_sources.scheduler(ministack_of(request.config)))
     return made
 
 

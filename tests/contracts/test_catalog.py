@@ -18,6 +18,7 @@ from chalicelib.ports import Catalog
 
 Race = Callable[..., list[str]]
 NOW: AwareDatetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MAX_COMMIT = 100  # no catalog has to take more writes at once
 
 
 def backup(number: int = 1, project_id: str = "p1", status: Status = Status.PENDING) -> Backup:
@@ -36,7 +37,9 @@ def progress(phase: str) -> Progress:
 
 
 def fill(catalog: Catalog, count: int, project_id: str = "p1") -> None:
-    catalog.commit([Insert(backup(number, project_id)) for number in range(1, count + 1)])
+    writes = [Insert(backup(number, project_id)) for number in range(1, count + 1)]
+    for start in range(0, count, MAX_COMMIT):
+        catalog.commit(writes[start : start + MAX_COMMIT])
 
 
 def ids(records: tuple[Record, ...]) -> list[int]:

@@ -1,16 +1,23 @@
-"""What every object store promises. The fixtures scale S3's limits down: parts of 4 to 64 bytes."""
+"""What every object store promises.
+
+Parts are written as letters. Four letters make the smallest part and 64 the largest, so that the
+same tests hold for a directory, where the fixture's letter is a byte, and for S3, where it is a
+quarter of 5 MiB.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.adapters.aws.s3 import S3ObjectStore
 from chalicelib.domain.errors import (
     Conflict,
     IntegrityFailed,
@@ -44,6 +51,14 @@ HOSTILE_KEYS = [
 ]
 
 
+def letter_bytes(store: ObjectStore) -> int:
+    return store.limits.min_part_bytes // 4
+
+
+def piece(store: ObjectStore, letters: bytes) -> bytes:
+    return b"".join(bytes([letter]) * letter_bytes(store) for letter in letters)
+
+
 def content(store: ObjectStore, key: str = KEY) -> bytes:
     return b"".join(store.read(key))
 
@@ -54,7 +69,10 @@ def put(store: ObjectStore, key: str = KEY, data: bytes = b"data") -> StoredObje
 
 def upload_of(store: ObjectStore, *pieces: bytes, key: str = KEY) -> tuple[Upload, list[Part]]:
     upload = store.begin(key, content_type=ANY)
-    parts = [store.upload_part(upload, number, data) for number, data in enumerate(pieces, 1)]
+    parts = [
+        store.upload_part(upload, number, piece(store, letters))
+        for number, letters in enumerate(pieces, 1)
+    ]
     return upload, parts
 
 
@@ -68,10 +86,21 @@ def total(parts: list[Part]) -> int:
 def test_parts_become_one_object(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bbbb", b"c")
 
-    done = store.complete(upload, parts, size_bytes=9)
+    done = store.complete(upload, parts, size_bytes=total(parts))
 
-    assert done == store.head(KEY) == StoredObject(KEY, 9)
-    assert content(store) == b"aaaabbbbc"
+    assert done == store.head(KEY) == StoredObject(KEY, 9 * letter_bytes(store))
+    assert content(store) == piece(store, b"aaaabbbbc")
+
+
+def test_a_part_may_come_from_a_file(store: ObjectStore) -> None:
+    upload = store.begin(KEY, content_type=ANY)
+    file = BytesIO(b"0123456789")
+    file.seek(5)
+
+    part = store.upload_part(upload, 1, file)
+    store.complete(upload, [part], size_bytes=10)
+
+    assert content(store) == b"0123456789"
 
 
 def test_nothing_is_visible_before_completion(store: ObjectStore) -> None:
@@ -85,7 +114,7 @@ def test_nothing_is_visible_before_completion(store: ObjectStore) -> None:
 def test_a_part_is_acknowledged_with_number_and_size(store: ObjectStore) -> None:
     upload, (part,) = upload_of(store, b"aaaa")
 
-    assert (part.number, part.size_bytes) == (1, 4)
+    assert (part.number, part.size_bytes) == (1, 4 * letter_bytes(store))
     assert part.etag
     store.abort(upload)
 
@@ -93,51 +122,40 @@ def test_a_part_is_acknowledged_with_number_and_size(store: ObjectStore) -> None
 def test_the_same_number_again_replaces_the_part(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bbbb")
 
-    parts[0] = store.upload_part(upload, 1, b"longer")
-    store.complete(upload, parts, size_bytes=10)
+    parts[0] = store.upload_part(upload, 1, piece(store, b"longer"))
+    store.complete(upload, parts, size_bytes=total(parts))
 
-    assert content(store) == b"longerbbbb"
+    assert content(store) == piece(store, b"longerbbbb")
 
 
 def test_the_same_part_twice_counts_once(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bb")
 
-    parts[1] = store.upload_part(upload, 2, b"bb")
-    store.complete(upload, parts, size_bytes=6)
+    parts[1] = store.upload_part(upload, 2, piece(store, b"bb"))
+    store.complete(upload, parts, size_bytes=total(parts))
 
-    assert content(store) == b"aaaabb"
+    assert content(store) == piece(store, b"aaaabb")
 
 
 def test_parts_may_come_in_any_order(store: ObjectStore) -> None:
     upload = store.begin(KEY, content_type=ANY)
-    parts = [store.upload_part(upload, n, bytes([n]) * 4) for n in (3, 1, 2)]
+    parts = [store.upload_part(upload, n, piece(store, bytes([n]) * 4)) for n in (3, 1, 2)]
 
-    store.complete(upload, parts, size_bytes=12)
+    store.complete(upload, parts, size_bytes=total(parts))
 
-    assert content(store) == b"\x01" * 4 + b"\x02" * 4 + b"\x03" * 4
+    assert content(store) == piece(store, b"\x01" * 4 + b"\x02" * 4 + b"\x03" * 4)
 
 
 def test_parts_that_are_not_named_are_left_out(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bbbb", b"cccc")
 
-    store.complete(upload, [parts[0], parts[2]], size_bytes=8)
+    store.complete(upload, [parts[0], parts[2]], size_bytes=total([parts[0], parts[2]]))
 
-    assert content(store) == b"aaaacccc"
+    assert content(store) == piece(store, b"aaaacccc")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    order=st.permutations(range(1, 7)),
-    pieces=st.lists(st.binary(min_size=4, max_size=64), min_size=6, max_size=6),
-    again=st.lists(st.tuples(st.integers(1, 6), st.binary(min_size=4, max_size=64)), max_size=4),
-)
-def test_the_object_is_its_newest_parts_in_order(
-    store: ObjectStore, order: list[int], pieces: list[bytes], again: list[tuple[int, bytes]]
-) -> None:
+def newest_parts_in_order(store: ObjectStore, sent: list[tuple[int, bytes]]) -> None:
     upload = store.begin(KEY, content_type=ANY)
-    sent = [(number, pieces[number - 1]) for number in order] + again
     newest = {number: (store.upload_part(upload, number, data), data) for number, data in sent}
     expected = b"".join(newest[number][1] for number in sorted(newest))
 
@@ -147,17 +165,36 @@ def test_the_object_is_its_newest_parts_in_order(
     store.delete(KEY)
 
 
+def test_the_object_is_its_newest_parts_in_order(store: ObjectStore) -> None:
+    # parts of megabytes are sent in fewer and smaller examples
+    many = store.limits.min_part_bytes < 1 << 20
+    letters = st.binary(min_size=4, max_size=64 if many else 5)
+    numbers = range(1, 7) if many else range(1, 4)
+
+    @settings(max_examples=60 if many else 8, deadline=None)
+    @given(
+        order=st.permutations(numbers),
+        pieces=st.lists(letters, min_size=len(numbers), max_size=len(numbers)),
+        again=st.lists(st.tuples(st.sampled_from(numbers), letters), max_size=4),
+    )
+    def check(order: list[int], pieces: list[bytes], again: list[tuple[int, bytes]]) -> None:
+        sent = [(number, pieces[number - 1]) for number in order] + again
+        newest_parts_in_order(store, [(number, piece(store, data)) for number, data in sent])
+
+    check()
+
+
 def test_parts_of_threads_do_not_mix(store: ObjectStore) -> None:
     upload = store.begin(KEY, content_type=ANY)
 
     def send(number: int) -> Part:
-        return store.upload_part(upload, number, bytes([number]) * 64)
+        return store.upload_part(upload, number, piece(store, bytes([number]) * 4))
 
     with ThreadPoolExecutor(8) as pool:
         parts = list(pool.map(send, range(1, 21)))
-    store.complete(upload, parts, size_bytes=20 * 64)
+    store.complete(upload, parts, size_bytes=total(parts))
 
-    assert content(store) == b"".join(bytes([n]) * 64 for n in range(1, 21))
+    assert content(store) == b"".join(piece(store, bytes([n]) * 4) for n in range(1, 21))
 
 
 @pytest.mark.parametrize("number", [-1, 0, 21])
@@ -172,7 +209,7 @@ def test_a_part_over_the_maximum_is_refused(store: ObjectStore) -> None:
     upload = store.begin(KEY, content_type=ANY)
 
     with pytest.raises(InvalidRequest):
-        store.upload_part(upload, 1, b"x" * 65)
+        store.upload_part(upload, 1, bytes(64 * letter_bytes(store) + 1))
 
 
 def test_a_part_of_an_unknown_upload_is_not_found(store: ObjectStore) -> None:
@@ -202,26 +239,30 @@ def test_a_part_that_was_not_acknowledged_is_refused(store: ObjectStore, wrong: 
 
 
 def test_a_replaced_part_is_refused(store: ObjectStore) -> None:
+    if isinstance(store, S3ObjectStore):
+        pytest.skip(
+            "NOT TESTED on SeaweedFS, which keeps replaced parts; on ministack in tests/aws"
+        )
     upload, parts = upload_of(store, b"aaaa")
     store.upload_part(upload, 1, b"bbbb")
 
     with pytest.raises(IntegrityFailed):
-        store.complete(upload, parts, size_bytes=4)
+        store.complete(upload, parts, size_bytes=total(parts))
 
 
-@pytest.mark.parametrize("size_bytes", [0, 7, 9])
-def test_a_total_that_differs_is_refused(store: ObjectStore, size_bytes: int) -> None:
+@pytest.mark.parametrize("wrong_by", [-8, -1, 1])
+def test_a_total_that_differs_is_refused(store: ObjectStore, wrong_by: int) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bbbb")
 
     with pytest.raises(IntegrityFailed):
-        store.complete(upload, parts, size_bytes=size_bytes)
+        store.complete(upload, parts, size_bytes=total(parts) + wrong_by)
 
 
 def test_a_small_part_before_the_last_is_refused(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaa", b"bbbb")
 
     with pytest.raises(StorageFailed):
-        store.complete(upload, parts, size_bytes=7)
+        store.complete(upload, parts, size_bytes=total(parts))
 
 
 @pytest.mark.parametrize("times", [0, 2])
@@ -229,17 +270,17 @@ def test_no_part_or_one_named_twice_is_refused(store: ObjectStore, times: int) -
     upload, parts = upload_of(store, b"aaaa")
 
     with pytest.raises(InvalidRequest):
-        store.complete(upload, parts * times, size_bytes=4 * times)
+        store.complete(upload, parts * times, size_bytes=total(parts) * times)
 
 
 def test_a_refused_completion_can_be_mended(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bbbb")
     with pytest.raises(IntegrityFailed):
-        store.complete(upload, parts, size_bytes=9)
+        store.complete(upload, parts, size_bytes=total(parts) + 1)
 
-    store.complete(upload, parts, size_bytes=8)
+    store.complete(upload, parts, size_bytes=total(parts))
 
-    assert content(store) == b"aaaabbbb"
+    assert content(store) == piece(store, b"aaaabbbb")
 
 
 def test_completing_over_an_existing_key_is_a_conflict(store: ObjectStore) -> None:
@@ -247,7 +288,7 @@ def test_completing_over_an_existing_key_is_a_conflict(store: ObjectStore) -> No
     upload, parts = upload_of(store, b"later")
 
     with pytest.raises(Conflict):
-        store.complete(upload, parts, size_bytes=5)
+        store.complete(upload, parts, size_bytes=total(parts))
 
     assert content(store) == b"first"
 
@@ -255,17 +296,17 @@ def test_completing_over_an_existing_key_is_a_conflict(store: ObjectStore) -> No
 def test_of_two_uploads_of_a_key_one_completes(store: ObjectStore) -> None:
     first, first_parts = upload_of(store, b"aaaa")
     second, second_parts = upload_of(store, b"aaaa")
-    store.complete(first, first_parts, size_bytes=4)
+    store.complete(first, first_parts, size_bytes=total(first_parts))
 
     with pytest.raises(Conflict):
-        store.complete(second, second_parts, size_bytes=4)
+        store.complete(second, second_parts, size_bytes=total(second_parts))
 
 
 def test_repeating_a_completion_returns_the_object(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa", b"bb")
-    first = store.complete(upload, parts, size_bytes=6)
+    first = store.complete(upload, parts, size_bytes=total(parts))
 
-    assert store.complete(upload, parts, size_bytes=6) == first
+    assert store.complete(upload, parts, size_bytes=total(parts)) == first
 
 
 def test_completing_an_unknown_upload_is_not_found(store: ObjectStore) -> None:
@@ -281,17 +322,17 @@ def test_completing_an_aborted_upload_beside_another_object_is_not_found(
     put(store, data=b"bbbb")
 
     with pytest.raises(NotFound):
-        store.complete(upload, parts, size_bytes=4)
+        store.complete(upload, parts, size_bytes=total(parts))
 
 
 def test_a_completed_upload_takes_no_more_parts(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa")
-    store.complete(upload, parts, size_bytes=4)
+    store.complete(upload, parts, size_bytes=total(parts))
 
     with pytest.raises(NotFound):
         store.upload_part(upload, 2, b"bbbb")
 
-    assert content(store) == b"aaaa"
+    assert content(store) == piece(store, b"aaaa")
 
 
 # -- uploads and abort
@@ -301,7 +342,7 @@ def test_uploads_are_listed_by_prefix_until_they_end(store: ObjectStore) -> None
     done, parts = upload_of(store, b"aaaa", key="p/1/x")
     open_, _ = upload_of(store, key="p/1/x")
     upload_of(store, key="p/2/x")
-    store.complete(done, parts, size_bytes=4)
+    store.complete(done, parts, size_bytes=total(parts))
 
     assert list(store.uploads("p/1/")) == [open_]
 
@@ -327,18 +368,18 @@ def test_aborting_an_unknown_upload_is_fine(store: ObjectStore) -> None:
 
 def test_aborting_a_completed_upload_leaves_the_object(store: ObjectStore) -> None:
     upload, parts = upload_of(store, b"aaaa")
-    store.complete(upload, parts, size_bytes=4)
+    store.complete(upload, parts, size_bytes=total(parts))
 
     store.abort(upload)
 
-    assert content(store) == b"aaaa"
+    assert content(store) == piece(store, b"aaaa")
 
 
 @pytest.mark.parametrize("key", ["a@b", "a%40b", "@x/@y", "%25", "uploads/objects", "ü😀/ "])
 def test_any_plain_key_names_uploads_and_objects(store: ObjectStore, key: str) -> None:
     upload, parts = upload_of(store, b"aaaa", key=key)
     listed = list(store.uploads(""))
-    store.complete(upload, parts, size_bytes=4)
+    store.complete(upload, parts, size_bytes=total(parts))
 
     assert listed == [upload]
     assert list(store.keys("")) == [key]
@@ -494,7 +535,8 @@ def test_a_presigned_url_names_the_object_and_its_expiry(store: ObjectStore) -> 
     url = store.presign("a b/ü?", filename="x y.dump", lifetime=timedelta(minutes=5), now=NOW)
 
     assert urlsplit(url).path.endswith("/a%20b/%C3%BC%3F")
-    assert parse_qs(urlsplit(url).query)["signature"]
+    query = {name.lower(): value for name, value in parse_qs(urlsplit(url).query).items()}
+    assert query.get("signature") or query.get("x-amz-signature")
 
 
 # -- at once
@@ -537,7 +579,8 @@ def test_folders_made_and_pruned_at_once_disturb_nobody(
 def test_processes_that_complete_one_upload_all_get_the_object(
     store: ObjectStore, store_source: str, race: Race
 ) -> None:
-    upload, (part,) = upload_of(store, b"aaaa", key="k")
+    upload = store.begin("k", content_type=ANY)
+    part = store.upload_part(upload, 1, b"aaaa")
     body = COMPLETE_ONE.format(upload_id=upload.upload_id, etag=part.etag)
 
     answers = race(store_source, body, count=3)

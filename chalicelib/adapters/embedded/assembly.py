@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.errors import IntegrityFailed, InvalidRequest, StorageFailed
+from chalicelib.adapters.store_rules import in_order
+from chalicelib.domain.errors import IntegrityFailed, StorageFailed
 from chalicelib.ports import Part, PartLimits
 
 
@@ -40,26 +41,6 @@ def plan_assembly(
     if total != size_bytes:
         raise IntegrityFailed(f"the parts have {total} bytes, not {size_bytes}")
     return tuple(stored[part.number] for part in ordered)
-
-
-def in_order(parts: Sequence[Part]) -> list[Part]:
-    """Return the parts ascending by number; none twice, and at least one."""
-    if not parts:
-        raise InvalidRequest("an upload completes with at least one part", field="parts")
-    if len({part.number for part in parts}) != len(parts):
-        raise InvalidRequest("a part is named twice", field="parts")
-    return sorted(parts, key=lambda part: part.number)
-
-
-def check_part(number: int, size_bytes: int, limits: PartLimits) -> None:
-    """Refuse a part that the store's limits do not allow."""
-    if not 1 <= number <= limits.max_parts:
-        raise InvalidRequest(f"part {number} is not in 1…{limits.max_parts}", field="number")
-    if size_bytes > limits.max_part_bytes:
-        raise InvalidRequest(
-            f"part {number} has {size_bytes} bytes, more than {limits.max_part_bytes}",
-            field="data",
-        )
 
 
 def is_contiguous(extents: Sequence[Extent], file_bytes: int) -> bool:

@@ -13,14 +13,12 @@ import re
 from pathlib import Path
 from typing import Final
 
+from chalicelib.adapters.store_rules import checked_segments
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.ports import Upload
 
-MAX_KEY_BYTES: Final = 1024  # S3's limit
-MAX_SEGMENT_BYTES: Final = 250  # file systems take 255; a marked segment may not grow past it
 UPLOAD_MARK: Final = "@"
 
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _UPLOAD_ID: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -54,31 +52,6 @@ class ObjectPaths:
     def key_at(self, path: Path) -> str:
         """Return the key of the object at this path."""
         return path.relative_to(self.objects).as_posix()
-
-
-def checked_segments(key: str) -> list[str]:
-    """Return the key's segments; InvalidRequest when it is not a plain relative path."""
-    segments = key.split("/")
-    problem = _problem(key, segments)
-    if problem is not None:
-        raise InvalidRequest(f"a key {problem}", field="key")
-    return segments
-
-
-def is_key(key: str) -> bool:
-    """Tell whether an object can have this key."""
-    return _problem(key, key.split("/")) is None
-
-
-def _problem(key: str, segments: list[str]) -> str | None:
-    if _UNSAFE.search(key):
-        return "may not hold control characters, backslashes or half letters"
-    if any(segment in {"", ".", ".."} for segment in segments):
-        return "may not have empty, '.' or '..' segments"
-    too_long = any(len(_marked(s).encode()) > MAX_SEGMENT_BYTES for s in segments)
-    if too_long or len(key.encode()) > MAX_KEY_BYTES:
-        return f"has at most {MAX_KEY_BYTES} bytes, {MAX_SEGMENT_BYTES} in a segment"
-    return None
 
 
 def _marked(segment: str) -> str:

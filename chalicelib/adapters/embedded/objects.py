@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from chalicelib.adapters.embedded.assembly import Extent, check_part, in_order, plan_assembly
+from chalicelib.adapters.embedded.assembly import Extent, plan_assembly
 from chalicelib.adapters.embedded.disk import (
     in_folder,
     prune,
@@ -23,12 +23,7 @@ from chalicelib.adapters.embedded.disk import (
     sync_folders,
     translated,
 )
-from chalicelib.adapters.embedded.object_paths import (
-    UPLOAD_MARK,
-    ObjectPaths,
-    checked_segments,
-    is_key,
-)
+from chalicelib.adapters.embedded.object_paths import UPLOAD_MARK, ObjectPaths
 from chalicelib.adapters.embedded.signed_urls import SignedObject, expiry, signed_url
 from chalicelib.adapters.embedded.upload_files import (
     CHUNK_BYTES,
@@ -37,19 +32,25 @@ from chalicelib.adapters.embedded.upload_files import (
     open_upload,
     remove_upload,
 )
-from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
-from chalicelib.ports import Part, PartLimits, StoredObject, Upload
+from chalicelib.adapters.store_rules import (
+    check_part,
+    check_range,
+    checked_segments,
+    in_order,
+    is_key,
+)
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.ports import Part, PartData, PartLimits, StoredObject, Upload
 
-S3_LIMITS: Final = PartLimits(
-    min_part_bytes=5 << 20, max_part_bytes=5 << 30, max_parts=10_000
-)  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+LIMITS: Final = PartLimits(min_part_bytes=5 << 20, max_part_bytes=5 << 30, max_parts=1_000_000)
+"""S3's sizes, with room for so many parts that they all stay small, and memory with them."""
 
 
 class DirectoryStore:
     """Keep objects as files below a folder; threads and processes may share it."""
 
     def __init__(
-        self, root: Path, signing_key: bytes, base_url: str, *, limits: PartLimits = S3_LIMITS
+        self, root: Path, signing_key: bytes, base_url: str, *, limits: PartLimits = LIMITS
     ) -> None:
         """Use the folder, which is made with the first object; URLs begin with `base_url`."""
         self._root = root
@@ -71,8 +72,10 @@ class DirectoryStore:
             make_upload(made)
         return self._paths.upload_at(made)
 
-    def upload_part(self, upload: Upload, number: int, data: bytes) -> Part:
-        """Store a part behind those that came before it."""
+    def upload_part(self, upload: Upload, number: int, data: PartData) -> Part:
+        """Store a part behind those that came before it; a file is read into memory whole."""
+        if not isinstance(data, bytes):
+            data = _content(data)
         check_part(number, len(data), self.limits)
         folder = self._paths.of_upload(upload)
         with (
@@ -137,8 +140,7 @@ class DirectoryStore:
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a range; an object that is deleted meanwhile is read to its end."""
-        if start < 0 or (end is not None and end < start):
-            raise InvalidRequest(f"there is no range from {start} to {end}", field="range")
+        check_range(start, end)
         path = self._paths.of_object(key)
         with translated(f"cannot read {key}"):
             if not path.is_file():
@@ -215,6 +217,12 @@ class DirectoryStore:
                 return False
             offset = end
         return offset == wanted.size_bytes
+
+
+def _content(file: BinaryIO) -> bytes:
+    with translated("cannot read a part"):
+        file.seek(0)
+        return file.read()
 
 
 def _chunks(fd: int, start: int, end: int | None) -> Iterator[bytes]:

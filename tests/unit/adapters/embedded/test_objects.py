@@ -13,7 +13,7 @@ from threading import Event
 import pytest
 
 from chalicelib.adapters.embedded.file_lock import locked
-from chalicelib.adapters.embedded.objects import S3_LIMITS, DirectoryStore
+from chalicelib.adapters.embedded.objects import LIMITS, DirectoryStore
 from chalicelib.domain.errors import Conflict, IntegrityFailed, NotFound, StorageFailed
 from chalicelib.ports import Part, PartLimits, Upload
 
@@ -212,10 +212,10 @@ def test_chunks_have_at_most_a_mebibyte(tmp_path: Path) -> None:
     assert [len(chunk) for chunk in store.read("x")] == [1 << 20, 1 << 20, 1 << 19]
 
 
-def test_the_limits_are_those_of_s3(tmp_path: Path) -> None:
+def test_the_limits_are_those_of_s3_with_room_for_more_parts(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path, b"key", "http://localhost")
 
-    assert store.limits == S3_LIMITS == PartLimits(5 * 1024**2, 5 * 1024**3, 10_000)
+    assert store.limits == LIMITS == PartLimits(5 * 1024**2, 5 * 1024**3, 1_000_000)
 
 
 def test_nothing_is_readable_by_others(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The ports on AWS services: the only place that imports boto3."""
