@@ -6,7 +6,8 @@ from functools import cache
 
 from chalicelib import observability
 from chalicelib.api.application import create_app
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap import Services, build
+from chalicelib.events.link_signer import redeem
 from chalicelib.settings import Settings, process_environment
 
 
@@ -15,7 +16,14 @@ def services() -> Services:
     """Build the services from the environment, once, with the first request."""
     environment = process_environment()
     observability.configure(environment)
-    return embedded(Settings.read(environment))
+    return build(Settings.read(environment))
 
 
 app = create_app(services)
+
+
+@app.lambda_function(name="link_signer")  # type: ignore[untyped-decorator] # Chalice has no types
+def link_signer(event: dict[str, object], context: object) -> dict[str, object]:
+    """Redeem a link with this function's own right to read objects."""
+    del context
+    return redeem(services(), event)

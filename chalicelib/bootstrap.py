@@ -6,14 +6,17 @@ that only lists never opens the object store.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from random import random as chance
 from secrets import token_bytes
-from typing import Final
 
+from chalicelib.adapters.system import SystemClock, UlidIds
+from chalicelib.domain.execution import Work
 from chalicelib.ports import (
     Catalog,
     Clock,
@@ -21,7 +24,7 @@ from chalicelib.ports import (
     Ids,
     Notifier,
     ObjectStore,
-    PartLimits,
+    Redeemer,
     Secrets,
     Signer,
     Workflow,
@@ -37,11 +40,6 @@ from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.settings import Settings
-
-DIRECTORY_LIMITS: Final = PartLimits(
-    min_part_bytes=5 << 20, max_part_bytes=5 << 30, max_parts=1_000_000
-)
-"""A directory has no reason for S3's 10,000 parts; many small ones keep a worker's memory flat."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,15 @@ class Services:
 
     @cached_property
     def link_signer(self) -> LinkSigner:
-        """The redemption of links."""
+        """The redemption of links, by whoever may read objects."""
         return LinkSigner(self.ledger, self.adapters.store)
+
+    @cached_property
+    def redeemer(self) -> Redeemer:
+        """Where the API has links redeemed: in this process, or in the function that may read."""
+        if self.settings.link_signer is None:
+            return self.link_signer
+        return remote_link_signer(self.settings)
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -144,34 +149,115 @@ class Services:
         )
 
 
+def build(settings: Settings, *, operator_token: str | None = None) -> Services:
+    """Build the services that the settings ask for: on AWS where a table is named."""
+    adapters = aws_adapters(settings) if settings.table else embedded_adapters(settings)
+    return Services(settings, adapters, operator_token=operator_token)
+
+
 def embedded(settings: Settings, *, operator_token: str | None = None) -> Services:
     """Build the services of one machine over the data folder of the settings."""
     return Services(settings, embedded_adapters(settings), operator_token=operator_token)
 
 
 def embedded_adapters(settings: Settings) -> Adapters:
-    """Open the data folder, which is made when it is not there, readable by its owner only."""
+    """Open the data folder, which is made when it is not there, readable by its owner only.
+
+    Objects may lie in a bucket all the same; everything else stays on this machine.
+    """
     # imported here, so that the AWS side never loads SQLite, cryptography or the file adapters
-    from chalicelib.adapters.embedded import notifier, secrets, signer, system, workflow
+    from chalicelib.adapters.embedded import notifier, secrets, signer, workflow
     from chalicelib.adapters.embedded.catalog import SqliteCatalog
-    from chalicelib.adapters.embedded.objects import DirectoryStore
 
     data = settings.data.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    clock = system.SystemClock()
+    clock = SystemClock()
     return Adapters(
         clock=clock,
-        ids=system.UlidIds(clock),
+        ids=UlidIds(clock),
         catalog=SqliteCatalog(data / "catalog.sqlite"),
-        store=DirectoryStore(
-            data / "objects", link_key(settings), settings.public_url, limits=DIRECTORY_LIMITS
-        ),
+        store=s3_store(settings, clock) if settings.s3_bucket else directory_store(settings),
         workflow=workflow.SqliteWorkflow(data / "workflow.sqlite"),
         secrets=secrets.FileSecrets(data / "secrets.json", data / "keys" / "secrets.key"),
         signer=signer.FileSigner(data / "keys" / "signing.key"),
         notifier=notifier.FileNotifier(data / "notices.jsonl"),
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
     )
+
+
+def aws_adapters(settings: Settings) -> Adapters:
+    """Name the parts of an installation on AWS; nothing is sent before it is needed."""
+    # imported here, so that one machine never loads boto3
+    from chalicelib.adapters.aws.clients import Place, client
+    from chalicelib.adapters.aws.dynamodb import DynamoCatalog
+    from chalicelib.adapters.aws.kms_signer import KmsSigner
+    from chalicelib.adapters.aws.retrying_catalog import Patience, RetryingCatalog
+    from chalicelib.adapters.aws.secrets_manager import SecretsManagerSecrets
+    from chalicelib.adapters.aws.sns_notifier import SnsNotifier
+    from chalicelib.adapters.aws.step_functions import StepFunctionsWorkflow
+
+    place = Place(settings.region, settings.aws_endpoint)
+    clock = SystemClock()
+    ids = UlidIds(clock)
+    table = DynamoCatalog(client("dynamodb", place), settings.require("table"))
+    machines = {
+        Work.BACKUP: settings.require("backup_machine"),
+        Work.JOB: settings.require("job_machine"),
+    }
+    return Adapters(
+        clock=clock,
+        ids=ids,
+        catalog=RetryingCatalog(table, ids, Patience(clock, threading.Event().wait, chance)),
+        store=s3_store(settings, clock),
+        workflow=StepFunctionsWorkflow(client("stepfunctions", place), machines),
+        secrets=SecretsManagerSecrets(client("secretsmanager", place), settings.secrets_prefix),
+        signer=KmsSigner(
+            client("kms", place),
+            settings.require("signing_key"),
+            settings.require("signing_public_key"),
+        ),
+        notifier=SnsNotifier(client("sns", place), settings.require("topic")),
+        engine=lambda: postgres_engine(settings, Path(tempfile.gettempdir()), clock),
+    )
+
+
+def directory_store(settings: Settings) -> ObjectStore:
+    """Return the store in the data folder."""
+    from chalicelib.adapters.embedded.objects import DirectoryStore
+
+    objects = settings.data.absolute() / "objects"
+    return DirectoryStore(objects, link_key(settings), settings.public_url)
+
+
+def s3_store(settings: Settings, clock: Clock) -> ObjectStore:
+    """Return the store in the bucket of the settings, patient with passing troubles."""
+    from chalicelib.adapters.aws.clients import Place
+    from chalicelib.adapters.aws.retrying_catalog import Patience
+    from chalicelib.adapters.aws.retrying_objects import OBJECT_POLICY, RetryingObjectStore
+    from chalicelib.adapters.aws.s3 import S3ObjectStore
+    from chalicelib.adapters.aws.s3_settings import LockMode, ObjectLock, S3Settings, s3_client
+
+    mode, _, days = (settings.s3_lock or "").partition(":")
+    keeping = S3Settings(
+        settings.require("s3_bucket"),
+        prefix=settings.s3_prefix,
+        kms_key_id=settings.s3_kms_key,
+        storage_class=settings.s3_storage_class,
+        object_lock=ObjectLock(LockMode(mode), int(days)) if days else None,
+        bucket_owner=settings.s3_bucket_owner,
+    )
+    client = s3_client(Place(settings.region, settings.s3_endpoint))
+    patience = Patience(clock, threading.Event().wait, chance, OBJECT_POLICY)
+    return RetryingObjectStore(S3ObjectStore(client, keeping, clock), patience)
+
+
+def remote_link_signer(settings: Settings) -> Redeemer:
+    """Return the door to the function that redeems links with rights of its own."""
+    from chalicelib.adapters.aws.clients import Place, client
+    from chalicelib.adapters.aws.link_signer import LambdaLinkSigner
+
+    place = Place(settings.region, settings.aws_endpoint)
+    return LambdaLinkSigner(client("lambda", place), settings.require("link_signer"))
 
 
 def link_key(settings: Settings) -> bytes:
@@ -189,7 +275,7 @@ def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:
     return PostgresEngine(
         EngineSettings(
             client_dirs=settings.client_dirs,
-            floor_policy=settings.client_floor,
+            floor_policy=settings.floor_policy,
             lock_timeout_s=settings.lock_timeout_s,
             scratch_dir=scratch,
         ),

@@ -187,6 +187,14 @@ class ObjectStore(Protocol):
         ...
 
 
+class Redeemer(Protocol):
+    """Redeem the tokens of links; the only part besides the workers that may read objects."""
+
+    def redeem(self, token: str) -> str:
+        """Return a signed URL; NotFound for every token that does not work."""
+        ...
+
+
 class Workflow(Protocol):
     """Run work in workers. At most one execution exists per (work, id)."""
 

@@ -5,11 +5,26 @@
 | HOLDFAST_DATA | holdfast-data | folder of the embedded service: records, objects, keys |
 | HOLDFAST_PUBLIC_URL | http://127.0.0.1:8080 | where callers reach the service, for links |
 | HOLDFAST_CLIENT_DIRS | (none) | folders of PostgreSQL client programs to prefer, by `:` |
-| HOLDFAST_CLIENT_FLOOR | warn | clients below the floor of known CVEs: `warn` or `refuse` |
+| HOLDFAST_CLIENT_FLOOR | warn, on AWS refuse | clients with known CVEs: `warn` or `refuse` |
 | HOLDFAST_LOCK_TIMEOUT_S | 60 | how long a dump waits for a table lock |
 | HOLDFAST_DUMP_DEADLINE_S | 43200 | how long one attempt at a dump may take |
 | HOLDFAST_WORKERS | 2 | backups and jobs that run at once |
 | HOLDFAST_URL, HOLDFAST_API_KEY | (none) | the service the command line talks to |
+| HOLDFAST_S3_BUCKET | (none) | keep objects in this bucket instead of the data folder |
+| HOLDFAST_S3_PREFIX | (none) | what every key in the bucket begins with |
+| HOLDFAST_S3_ENDPOINT | (AWS) | another server that speaks S3 |
+| HOLDFAST_S3_KMS_KEY, HOLDFAST_S3_STORAGE_CLASS | (the bucket's) | how new objects are kept |
+| HOLDFAST_S3_LOCK | (none) | object lock of new objects: `GOVERNANCE:30`, a mode and days |
+| HOLDFAST_S3_BUCKET_OWNER | (none) | the account id the bucket must belong to |
+| HOLDFAST_REGION | (the machine's) | the region of all AWS services |
+| HOLDFAST_TABLE | (none) | keep records in this DynamoDB table: everything runs on AWS then |
+| HOLDFAST_BACKUP_MACHINE, HOLDFAST_JOB_MACHINE | (none) | ARNs of the state machines |
+| HOLDFAST_SECRETS_PREFIX | holdfast/ | what names in Secrets Manager begin with |
+| HOLDFAST_SIGNING_KEY | (none) | id of the KMS key that signs manifests |
+| HOLDFAST_SIGNING_PUBLIC_KEY | (none) | its public half as PEM, pinned |
+| HOLDFAST_LINK_SIGNER | (this process) | name of the function that redeems links |
+| HOLDFAST_TOPIC | (none) | ARN of the SNS topic for notices |
+| HOLDFAST_AWS_ENDPOINT | (AWS) | another server for all services but S3 |
 """
 
 from __future__ import annotations
@@ -26,6 +41,9 @@ from chalicelib.domain.errors import InvalidRequest
 PREFIX = "HOLDFAST_"
 
 
+ObjectLockSetting = Annotated[str, Field(pattern=r"^(GOVERNANCE|COMPLIANCE):[1-9][0-9]{0,4}$")]
+
+
 class Settings(BaseModel):
     """Hold what can be set from outside; times in seconds."""
 
@@ -34,10 +52,27 @@ class Settings(BaseModel):
     data: Path = Path("holdfast-data")
     public_url: str = "http://127.0.0.1:8080"
     client_dirs: tuple[Path, ...] = ()
-    client_floor: Literal["warn", "refuse"] = "warn"
+    client_floor: Literal["warn", "refuse"] | None = None
     lock_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     dump_deadline_s: Annotated[float, Field(gt=0)] = 43_200.0
     workers: Annotated[int, Field(ge=1, le=64)] = 2
+    s3_bucket: str | None = None
+    s3_prefix: str = ""
+    s3_endpoint: str | None = None
+    s3_kms_key: str | None = None
+    s3_storage_class: str | None = None
+    s3_lock: ObjectLockSetting | None = None
+    s3_bucket_owner: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
+    region: str | None = None
+    table: str | None = None
+    backup_machine: str | None = None
+    job_machine: str | None = None
+    secrets_prefix: str = "holdfast/"
+    signing_key: str | None = None
+    signing_public_key: str | None = None
+    link_signer: str | None = None
+    topic: str | None = None
+    aws_endpoint: str | None = None
     url: str | None = None
     api_key: SecretStr | None = None
 
@@ -61,17 +96,29 @@ class Settings(BaseModel):
                 hint="See the table of settings in the README.",
             ) from error
 
+    @property
+    def floor_policy(self) -> Literal["warn", "refuse"]:
+        """What becomes of clients with known CVEs; on AWS the image brings its own, so refuse."""
+        return self.client_floor or ("refuse" if self.table else "warn")
+
     def to_environment(self) -> dict[str, str]:
         """Return the variables that make another process of ours read the same settings."""
-        return {
-            PREFIX + "DATA": str(self.data.absolute()),
-            PREFIX + "PUBLIC_URL": self.public_url,
-            PREFIX + "CLIENT_DIRS": os.pathsep.join(str(f) for f in self.client_dirs),
-            PREFIX + "CLIENT_FLOOR": self.client_floor,
-            PREFIX + "LOCK_TIMEOUT_S": str(self.lock_timeout_s),
-            PREFIX + "DUMP_DEADLINE_S": str(self.dump_deadline_s),
-            PREFIX + "WORKERS": str(self.workers),
+        values = {
+            **self.model_dump(mode="json", exclude={"url", "api_key"}, exclude_none=True),
+            "data": str(self.data.absolute()),
+            "client_dirs": os.pathsep.join(str(folder) for folder in self.client_dirs),
         }
+        return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+    def require(self, name: str) -> str:
+        """Return a setting that this way of running cannot do without."""
+        value = getattr(self, name)
+        if not isinstance(value, str) or not value:
+            raise InvalidRequest(
+                f"the setting {PREFIX}{name.upper()} is missing",
+                hint="See the table of settings in the README.",
+            )
+        return value
 
 
 def process_environment() -> Mapping[str, str]:

@@ -192,10 +192,13 @@ class Supervisor:
 def worker_environment(settings: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Return what a worker may know: our settings, and of our own environment the harmless part.
 
-    A password in the supervisor's environment must not reach workers and their children.
+    A password in the supervisor's environment must not reach workers and their children. Only a
+    worker that keeps objects in a bucket gets what names AWS's credentials; its children do not.
     """
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
-    return {**{name: own[name] for name in kept if name in own}, **settings}
+    kept = {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "PYTHONPATH", "VIRTUAL_ENV"}
+    if "HOLDFAST_S3_BUCKET" in settings:
+        kept |= {name for name in own if name.startswith("AWS_")}
+    return {**{name: own[name] for name in sorted(kept) if name in own}, **settings}
 
 
 def _watched(pid: int) -> int | None:

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 from chalicelib.adapters.embedded.processes import die_with_parent
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap import Services, build
 from chalicelib.domain.errors import HoldfastError, Internal, LeaseLost, WorkerLost
 from chalicelib.domain.execution import Work
 from chalicelib.settings import Settings, process_environment
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     # a parent that died while this process was loading would otherwise go unnoticed
     die_with_parent(int(parent[0]) if parent else None)
     signal.signal(signal.SIGTERM, _terminate)
-    services = embedded(Settings.read(process_environment()))
+    services = build(Settings.read(process_environment()))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     runner = _runner(services, Work(work), owner)
     try:

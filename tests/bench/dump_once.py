@@ -12,8 +12,7 @@ import time
 from pathlib import Path
 
 from chalicelib.adapters.embedded.objects import DirectoryStore
-from chalicelib.adapters.embedded.system import SystemClock
-from chalicelib.bootstrap import DIRECTORY_LIMITS
+from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.backup import BackupOptions, Compression
 from chalicelib.domain.connection import parse_url
 from chalicelib.domain.progress import Progress
@@ -31,7 +30,7 @@ class NoWatch:
 
 def main(folder: Path, compression: Compression, client_dir: Path, url: str) -> None:
     """Time plan and dump up to the completed object; memory is this process's peak."""
-    store = DirectoryStore(folder, b"k" * 32, "http://127.0.0.1:1", limits=DIRECTORY_LIMITS)
+    store = DirectoryStore(folder, b"k" * 32, "http://127.0.0.1:1")
     settings = EngineSettings(
         client_dirs=(client_dir,),
         floor_policy="warn",

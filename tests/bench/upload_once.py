@@ -19,7 +19,7 @@ from chalicelib.adapters.aws.clients import Place
 from chalicelib.adapters.aws.clients import client as aws_client
 from chalicelib.adapters.aws.s3 import S3ObjectStore
 from chalicelib.adapters.aws.s3_settings import S3Settings, s3_client
-from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.adapters.system import SystemClock
 from chalicelib.services.artefact_upload import ArtefactUpload
 from tests.support.seaweedfs import BUCKET, KEYS, REGION
 

@@ -16,7 +16,7 @@ import psycopg
 import zstandard
 from psycopg import sql
 
-from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.backup import BackupOptions, Compression, Format
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import Cancelled

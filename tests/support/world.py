@@ -12,8 +12,8 @@ from chalicelib.adapters.embedded.notifier import FileNotifier
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.adapters.embedded.secrets import FileSecrets
 from chalicelib.adapters.embedded.signer import FileSigner
-from chalicelib.adapters.embedded.system import UlidIds
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
+from chalicelib.adapters.system import UlidIds
 from chalicelib.bootstrap import Adapters, Services
 from chalicelib.domain.backup import (
     Backup,

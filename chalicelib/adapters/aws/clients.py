@@ -29,9 +29,9 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Place:
-    """Say where the services are and who asks; an installation needs the region only."""
+    """Say where the services are and who asks; what is None comes from the machine."""
 
-    region: str
+    region: str | None = None
     endpoint_url: str | None = None
     credentials: Credentials = Credentials(None, None)
     read_timeout_s: float = READ_TIMEOUT_S

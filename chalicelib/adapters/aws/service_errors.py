@@ -41,6 +41,7 @@ OPERATIONS: Final = MappingProxyType(
             "ListSchedules",
         ),
         "sns": ("Publish",),
+        "lambda": ("Invoke",),
     }
 )
 """Every operation these adapters call; the table below names each error they are modelled with."""
@@ -100,8 +101,37 @@ OUR_FAULT: Final = Meaning(
     "Report this with the log of the function; nothing was changed.",
 )
 
+_LAMBDA_IN_A_MOMENT: Final = (
+    "ENINotReadyException EFSMountTimeoutException ResourceConflictException"
+    " ResourceNotReadyException S3FilesMountTimeoutException ServiceException"
+    " SnapStartNotReadyException SnapStartTimeoutException EC2UnexpectedException"
+)
+_LAMBDA_MISDEPLOYED: Final = (
+    "CodeArtifactUserDeletedException CodeArtifactUserFailedException"
+    " CodeArtifactUserPendingException EC2AccessDeniedException EFSIOException"
+    " EFSMountConnectivityException EFSMountFailureException ENILimitReachedException"
+    " InvalidRuntimeException InvalidSecurityGroupIDException InvalidSubnetIDException"
+    " InvalidZipFileException ModeNotSupportedException NoPublishedVersionException"
+    " RecursiveInvocationException RuntimeAliasDeletedException RuntimeVersionDeletedException"
+    " S3FilesMountConnectivityException S3FilesMountFailureException SnapStartException"
+    " SnapStartRegenerationFailureException SubnetIPAddressLimitReachedException"
+)
+_LAMBDA_REFUSES_INPUT: Final = (
+    "DurableExecutionAlreadyStartedException InvalidParameterValueException"
+    " InvalidRequestContentException RequestTooLargeException"
+    " SerializedRequestEntityTooLargeException UnsupportedMediaTypeException"
+)
+
 CODES: Final = MappingProxyType(
     {
+        # -- Lambda
+        **dict.fromkeys(_LAMBDA_IN_A_MOMENT.split(), BROKEN),
+        **dict.fromkeys(_LAMBDA_MISDEPLOYED.split(), MISSING),
+        **dict.fromkeys(_LAMBDA_REFUSES_INPUT.split(), OUR_FAULT),
+        "EC2ThrottledException": BUSY,
+        "KMSAccessDeniedException": KEY_UNUSABLE,
+        "KMSDisabledException": KEY_UNUSABLE,
+        "KMSNotFoundException": KEY_UNUSABLE,
         # -- of every service
         "ThrottlingException": BUSY,
         "Throttling": BUSY,

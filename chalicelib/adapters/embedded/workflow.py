@@ -18,7 +18,7 @@ from typing import Final
 
 from chalicelib.adapters.embedded import processes
 from chalicelib.adapters.embedded.sqlite_file import Schema, SqliteFile
-from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.execution import Work
 from chalicelib.ports import Clock
 

@@ -68,10 +68,10 @@ def revoke_link(call: Call, backup: Backup, link_id: str) -> None:
 @route("GET /downloads/{token}", PUBLIC, FOUND)
 def download(call: Call, token: str) -> Redirect:
     """Go to the artefact behind a link."""
-    return Redirect(call.services.link_signer.redeem(token))
+    return Redirect(call.services.redeemer.redeem(token))
 
 
 @route("POST /downloads/{token}", PUBLIC, FOUND)
 def redeem_link(call: Call, token: str) -> Redirect:
     """Go to the artefact behind a link, from a page that no preview should follow."""
-    return Redirect(call.services.link_signer.redeem(token))
+    return Redirect(call.services.redeemer.redeem(token))

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.adapters.aws.dynamodb import DynamoCatalog
 from chalicelib.adapters.aws.retrying_catalog import Patience, RetryingCatalog
-from chalicelib.adapters.embedded.system import SystemClock, UlidIds
+from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.backup import Backup, Status
 from tests.support.ministack import Ministack, ministack_of
 

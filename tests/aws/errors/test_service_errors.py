@@ -13,6 +13,7 @@ from botocore.session import Session
 from chalicelib.adapters.aws import (
     dynamodb,
     kms_signer,
+    link_signer,
     scheduler,
     secrets_manager,
     sns_notifier,
@@ -28,6 +29,7 @@ CLIENTS: dict[str, type] = {
     "kms": kms_signer.KmsClient,
     "scheduler": scheduler.SchedulerClient,
     "sns": sns_notifier.TopicClient,
+    "lambda": link_signer.LambdaClient,
 }
 OPERATIONS = [(service, name) for service, names in errors.OPERATIONS.items() for name in names]
 

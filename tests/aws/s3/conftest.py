@@ -12,7 +12,7 @@ from chalicelib.adapters.aws.retrying_catalog import Patience
 from chalicelib.adapters.aws.retrying_objects import OBJECT_POLICY, RetryingObjectStore
 from chalicelib.adapters.aws.s3 import S3ObjectStore
 from chalicelib.adapters.aws.s3_settings import S3Settings, s3_client
-from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.adapters.system import SystemClock
 from tests.support.ministack import Ministack, ministack_of
 from tests.support.s3_faults import FaultyS3
 from tests.support.seaweedfs import BUCKET, KEYS, REGION, SeaweedFS, fresh_prefix, seaweedfs_of

@@ -23,7 +23,7 @@ from chalicelib.adapters.aws.s3_settings import (
     S3Settings,
     s3_client,
 )
-from chalicelib.adapters.embedded.system import SystemClock
+from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.errors import IntegrityFailed, Internal, InvalidRequest, StorageFailed
 from chalicelib.ports import Part, PartLimits
 from tests.support.ministack import Ministack

@@ -13,7 +13,7 @@ from ulid import ULID
 
 from chalicelib.adapters.embedded.disk import CAUSES, in_folder, prune, translated
 from chalicelib.adapters.embedded.notifier import FileNotifier
-from chalicelib.adapters.embedded.system import SystemClock, UlidIds
+from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.audit import Notice
 from chalicelib.domain.errors import StorageFailed
 from chalicelib.domain.record import id_floor

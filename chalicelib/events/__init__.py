@@ -1,0 +1,1 @@
+"""Handlers of events that are not HTTP requests."""
