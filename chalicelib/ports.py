@@ -28,8 +28,10 @@ from chalicelib.domain.record import Page, Query, Record, Write
 
 R = TypeVar("R", bound=Record)
 
-PartData = bytes | BinaryIO
-"""The bytes of a part, or an open file that holds nothing else and is read from its start."""
+PartData = bytes | memoryview | BinaryIO
+"""The bytes of a part, or an open file that holds nothing else and is read from its start.
+
+A view is the caller's again when the call returns."""
 
 
 class Clock(Protocol):

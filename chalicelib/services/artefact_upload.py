@@ -10,7 +10,7 @@ from chalicelib.domain.backup import Artefact, Checksum
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.parts import part_bytes
 from chalicelib.ports import ObjectStore, Upload
-from chalicelib.services.part_buffers import PartBuffer, open_buffer
+from chalicelib.services.part_buffers import Buffers, PartBuffer
 from chalicelib.services.parts_in_flight import PartsInFlight
 
 CONTENT_TYPE: Final = "application/octet-stream"
@@ -33,7 +33,7 @@ class ArtefactUpload:
         """
         self._store = store
         self._name = name
-        self._scratch = scratch
+        self._buffers = Buffers(scratch)
         self._upload: Upload = store.begin(key, content_type=CONTENT_TYPE)
         self._parts = PartsInFlight(store, self._upload)
         self._hash = hashlib.sha256()
@@ -85,6 +85,7 @@ class ArtefactUpload:
         """
         self._parts.close()
         self._buffer.close()
+        self._buffers.close()
 
     def _send(self) -> None:
         self._parts.send(self._buffer)  # which closes it on every path
@@ -92,4 +93,4 @@ class ArtefactUpload:
 
     def _next_buffer(self) -> PartBuffer:
         self._part_bytes = part_bytes(self._parts.sent + 1, self._store.limits.max_parts)
-        return open_buffer(self._part_bytes, self._scratch)
+        return self._buffers.take(self._part_bytes)

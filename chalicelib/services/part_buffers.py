@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -37,33 +37,57 @@ class PartBuffer(Protocol):
         ...
 
 
-def open_buffer(part_bytes: int, scratch: Path | None) -> PartBuffer:
-    """Return a buffer for a part of that size; `scratch` is a folder, None: the system's own."""
-    return MemoryBuffer() if part_bytes <= SPOOL_ABOVE_BYTES else ScratchBuffer(scratch)
+class Buffers:
+    """Give buffers out and take them back, so that the parts of a stream share their memory.
+
+    Fresh memory costs a page fault for every 4 KiB of it, more than hashing and writing together.
+    """
+
+    def __init__(self, scratch: Path | None) -> None:
+        """Begin with none; `scratch` is a folder, None: the system's own."""
+        self._scratch = scratch
+        self._spare: list[bytearray] = []
+
+    def take(self, part_bytes: int) -> PartBuffer:
+        """Return an empty buffer for a part of that size; whoever took it closes it."""
+        if part_bytes > SPOOL_ABOVE_BYTES:
+            return ScratchBuffer(self._scratch)
+        while self._spare:
+            memory = self._spare.pop()
+            if len(memory) == part_bytes:
+                return MemoryBuffer(memory, self._spare.append)
+        return MemoryBuffer(bytearray(part_bytes), self._spare.append)
+
+    def close(self) -> None:
+        """Give all memory back."""
+        self._spare.clear()
 
 
 class MemoryBuffer:
-    """Gather a part in memory."""
+    """Gather a part in memory that was made for it."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self._data = bytearray()
+    def __init__(self, memory: bytearray, give_back: Callable[[bytearray], object]) -> None:
+        """Begin empty; the memory is handed on when the buffer closes."""
+        self._memory: bytearray | None = memory
+        self._view = memoryview(memory)
+        self._give_back = give_back
         self.size_bytes = 0
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes."""
-        self._data += data
-        self.size_bytes += len(data)
+        end = self.size_bytes + len(data)
+        self._view[self.size_bytes : end] = data
+        self.size_bytes = end
 
-    def content(self) -> bytes:
-        """Return the bytes; the buffer is empty then, so that they lie in memory once."""
-        data = bytes(self._data)
-        self._data = bytearray()
-        return data
+    def content(self) -> memoryview:
+        """Return the bytes; they are somebody else's once the buffer closes."""
+        return self._view[: self.size_bytes]
 
     def close(self) -> None:
-        """Forget what is left."""
-        self._data = bytearray()
+        """Hand the memory on; safe to call again."""
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            self._give_back(memory)
 
 
 class ScratchBuffer:

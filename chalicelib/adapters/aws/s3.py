@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from io import SEEK_END
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from chalicelib.adapters.aws.s3_checksums import (
@@ -74,6 +74,8 @@ class S3ObjectStore:
 
     def upload_part(self, upload: Upload, number: int, data: PartData) -> Part:
         """Store a part with its checksum, which S3 compares with the bytes that arrive."""
+        if isinstance(data, memoryview):
+            data = bytes(data)  # botocore takes no views
         check_part(number, _size_bytes(data), self.limits)
         checksum = checksum_of(data)
         with translated(f"store part {number} of {upload.key}"):
@@ -292,7 +294,7 @@ class S3ObjectStore:
         return key.removeprefix(self.settings.prefix)
 
 
-def _size_bytes(data: PartData) -> int:
+def _size_bytes(data: bytes | BinaryIO) -> int:
     return len(data) if isinstance(data, bytes) else data.seek(0, SEEK_END)
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import BinaryIO, Final
 
 from chalicelib.domain.errors import IntegrityFailed, Internal
-from chalicelib.ports import Part, PartData
+from chalicelib.ports import Part
 
 CHUNK_BYTES: Final = 1 << 20
 _CRC_BYTES: Final = 8
@@ -41,7 +41,7 @@ class Crc64:
         return Crc64(value, self.size_bytes + following.size_bytes)
 
 
-def checksum_of(data: PartData) -> Crc64:
+def checksum_of(data: bytes | BinaryIO) -> Crc64:
     """Compute over bytes, or over a file from its start; the file is left at its start."""
     if isinstance(data, bytes):
         return Crc64(_crt().crc64nvme(data), len(data))

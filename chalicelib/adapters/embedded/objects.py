@@ -74,7 +74,7 @@ class DirectoryStore:
 
     def upload_part(self, upload: Upload, number: int, data: PartData) -> Part:
         """Store a part behind those that came before it; a file is read into memory whole."""
-        if not isinstance(data, bytes):
+        if not isinstance(data, bytes | memoryview):
             data = _content(data)
         check_part(number, len(data), self.limits)
         folder = self._paths.of_upload(upload)

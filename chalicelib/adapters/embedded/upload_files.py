@@ -43,7 +43,7 @@ class UploadFiles:
         self._data = data
         self._index = index
 
-    def append(self, number: int, data: bytes) -> Part:
+    def append(self, number: int, data: bytes | memoryview) -> Part:
         """Store a part; a part with the same number no longer counts."""
         if os.fstat(self._data).st_nlink > 1:
             raise NotFound("the upload is complete and takes no more parts")
@@ -72,7 +72,7 @@ class UploadFiles:
         candidates = (self._folder / _DATA, self._folder / _ASSEMBLED)
         return path.exists() and any(c.exists() and c.samefile(path) for c in candidates)
 
-    def _write(self, data: bytes, offset: int) -> None:
+    def _write(self, data: bytes | memoryview, offset: int) -> None:
         try:
             write_all(self._data, data, offset)
         except OSError:

@@ -17,9 +17,9 @@ from chalicelib.ports import Part, PartData, PartLimits, Upload
 from chalicelib.services.artefact_upload import ArtefactUpload
 from chalicelib.services.part_buffers import (
     SPOOL_ABOVE_BYTES,
+    Buffers,
     MemoryBuffer,
     ScratchBuffer,
-    open_buffer,
 )
 
 DEADLINE_S = 20
@@ -160,7 +160,7 @@ def test_closing_twice_is_fine(free: HeldStore) -> None:
 
 
 def test_large_parts_gather_on_scratch_and_small_ones_in_memory(tmp_path: Path) -> None:
-    small, large = (open_buffer(SPOOL_ABOVE_BYTES + more, tmp_path) for more in (0, 1))
+    small, large = (Buffers(tmp_path).take(SPOOL_ABOVE_BYTES + more) for more in (0, 1))
 
     assert (type(small), type(large)) == (MemoryBuffer, ScratchBuffer)
     large.close()
@@ -173,14 +173,17 @@ def test_no_part_of_a_large_store_is_kept_in_memory_above_the_limit() -> None:
     assert part_bytes(1, 10_000) <= SPOOL_ABOVE_BYTES < part_bytes(10_000, 10_000)
 
 
-@pytest.mark.parametrize("part", [1, 1 << 20, SPOOL_ABOVE_BYTES + 1])
+@pytest.mark.parametrize("part", [7, 1 << 20, SPOOL_ABOVE_BYTES + 1])
 def test_a_buffer_gives_back_what_it_took(tmp_path: Path, part: int) -> None:
-    buffer = open_buffer(part, tmp_path)
+    buffer = Buffers(tmp_path).take(part)
     for piece in (b"one ", b"", b"two"):
         buffer.write(memoryview(piece))
 
     content = buffer.content()
-    data = content if isinstance(content, bytes) else os.pread(content.fileno(), 100, 0)
+    if isinstance(content, bytes | memoryview):
+        data = bytes(content)
+    else:
+        data = os.pread(content.fileno(), 100, 0)
 
     assert (data, buffer.size_bytes) == (b"one two", 7)
     buffer.close()
@@ -228,6 +231,36 @@ def test_scratch_space_that_is_full_says_so(tmp_path: Path) -> None:
 def test_a_scratch_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="scratch"):
         ScratchBuffer(tmp_path / "missing")
+
+
+def test_parts_of_one_size_share_their_memory() -> None:
+    buffers = Buffers(None)
+    first = buffers.take(8)
+    first.write(memoryview(b"12345678"))
+    lent = first.content()
+    first.close()
+
+    second = buffers.take(8)
+    second.write(memoryview(b"abc"))
+
+    assert bytes(second.content()) == b"abc"  # type: ignore[arg-type] # in memory, so a view
+    assert bytes(lent) == b"abc45678"  # type: ignore[arg-type] # the very same memory
+
+
+def test_two_open_buffers_never_share_memory() -> None:
+    buffers = Buffers(None)
+    first, second = buffers.take(4), buffers.take(4)
+    first.write(memoryview(b"1111"))
+    second.write(memoryview(b"2222"))
+    first.close()
+    first.close()
+
+    third, fourth = buffers.take(4), buffers.take(4)
+    third.write(memoryview(b"3333"))
+    fourth.write(memoryview(b"4444"))
+
+    contents = [bytes(b.content()) for b in (second, third, fourth)]  # type: ignore[arg-type] # views
+    assert contents == [b"2222", b"3333", b"4444"]
 
 
 class FullBuffer(ScratchBuffer):
