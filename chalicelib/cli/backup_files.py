@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from chalicelib.adapters.embedded.system import SystemClock
-from chalicelib.cli.fields import given
+from chalicelib.adapters.system import SystemClock
+from chalicelib.cli.fields import given, id_argument
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -17,7 +17,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_record
-from chalicelib.cli.pending_file import PendingFile, refuse_existing
+from chalicelib.cli.pending_file import PendingFile, refuse_existing, refuse_special
 from chalicelib.cli.progress_view import ProgressView, view_for
 from chalicelib.cli.service import Service, open_service
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest, NotFound
@@ -30,7 +30,7 @@ from chalicelib.domain.progress import Progress
         "holdfast backups link $B --artefact manifest.json --uses 3",
     )
 )
-@click.argument("backup_id")
+@id_argument("backup_id")
 @click.option("--artefact", help="Which artefact. Without it: the dump itself.")
 @click.option(
     "--hours",
@@ -75,7 +75,7 @@ def link(
         "holdfast backups download $B -o shop.dump",
     )
 )
-@click.argument("backup_id")
+@id_argument("backup_id")
 @click.option(
     "-o",
     "--output",
@@ -102,6 +102,7 @@ def download(
         backup = service.request("GET", f"/v1/backups/{backup_id}")
         wanted = _artefact(backup, artefact)
         target = output or Path(f"{backup_id}-{wanted['name']}")
+        refuse_special(target)
         if not force:
             refuse_existing(target)
         with PendingFile(target) as pending, view_for(as_json=as_json) as view:
@@ -112,7 +113,7 @@ def download(
 
 
 @click.command(epilog=examples("holdfast backups delete 01JD0000000000000000000000 --yes"))
-@click.argument("backup_id")
+@id_argument("backup_id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
 @json_option

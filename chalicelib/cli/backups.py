@@ -13,6 +13,7 @@ from chalicelib.cli.fields import (
     backup_ended,
     cursor_option,
     given,
+    id_argument,
     job_result,
     limit_option,
     tag_option,
@@ -128,7 +129,7 @@ def list_backups(
 
 
 @backups.command(epilog=examples("holdfast backups show 01JD0000000000000000000000 --json"))
-@click.argument("backup_id")
+@id_argument("backup_id")
 @data_option
 @json_option
 @pass_invocation
@@ -139,7 +140,7 @@ def show(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: 
 
 
 @backups.command(epilog=examples("holdfast backups cancel 01JD0000000000000000000000"))
-@click.argument("backup_id")
+@id_argument("backup_id")
 @data_option
 @json_option
 @pass_invocation
@@ -151,7 +152,7 @@ def cancel(invocation: Invocation, *, backup_id: str, data: Path | None, as_json
 
 
 @backups.command(epilog=examples("holdfast backups verify 01JD0000000000000000000000"))
-@click.argument("backup_id")
+@id_argument("backup_id")
 @data_option
 @json_option
 @pass_invocation
@@ -172,7 +173,7 @@ def verify(invocation: Invocation, *, backup_id: str, data: Path | None, as_json
         "holdfast backups update $B --name 'before the move' --tag keep=yes",
     )
 )
-@click.argument("backup_id")
+@id_argument("backup_id")
 @click.option("--name", help="What people call it from now on.")
 @click.option("--description", help="What is to be remembered about it.")
 @click.option("--lock/--unlock", "locked", default=None, help="Whether it may be deleted.")

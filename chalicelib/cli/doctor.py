@@ -76,7 +76,8 @@ def doctor(invocation: Invocation, *, data: Path | None, as_json: bool) -> int:
 
 def _examine(settings: Settings) -> Iterator[Finding]:
     yield _python()
-    yield from _clients(settings)
+    clients = Clients(default_folders(settings.client_dirs))
+    yield from client_findings(clients, floor_policy=settings.floor_policy)
     yield _folder(settings.data.absolute())
     yield _space(settings.data.absolute())
     if settings.url is not None:
@@ -91,9 +92,10 @@ def _python() -> Finding:
     )
 
 
-def _clients(settings: Settings) -> Iterator[Finding]:
+def client_findings(clients: Clients, *, floor_policy: str) -> Iterator[Finding]:
+    """Judge every installation; none at all, or a broken one, keeps backups from working."""
     try:
-        found = Clients(default_folders(settings.client_dirs)).find()
+        found = clients.find()
     except HoldfastError as error:
         yield Finding("postgresql clients", Verdict.MISSING, error.message, error.hint)
         return
@@ -101,7 +103,7 @@ def _clients(settings: Settings) -> Iterator[Finding]:
         hint = "Install them (apt install postgresql-client), or `pip install 'holdfast[demo]'`."
         yield Finding("postgresql clients", Verdict.MISSING, "none", hint)
     for client in found:
-        yield client_finding(client, floor_policy=settings.client_floor)
+        yield client_finding(client, floor_policy=floor_policy)
 
 
 def client_finding(client: Client, *, floor_policy: str) -> Finding:
@@ -142,7 +144,9 @@ def _folder(data: Path) -> Finding:
 
 
 def _space(data: Path) -> Finding:
-    free = shutil.disk_usage(_nearest(data)).free
+    # exists, which follows links: of a dangling one nothing could be measured
+    place = next(folder for folder in (data, *data.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
     if free < LITTLE_SPACE_BYTES:
         return Finding("free space", Verdict.WARNING, size(free), "Make room before large backups.")
     return Finding("free space", Verdict.OK, size(free))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chalicelib.adapters.embedded.signer import FileSigner
-from chalicelib.adapters.embedded.system import SystemClock, UlidIds
+from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.bootstrap import postgres_engine
 from chalicelib.cli import sidecar
 from chalicelib.cli.backup_options import compression_option, format_option, type_option

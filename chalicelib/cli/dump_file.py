@@ -11,7 +11,7 @@ from typing import Final
 from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.cli import sidecar
 from chalicelib.cli.hashing_reader import HashingReader
-from chalicelib.cli.pending_file import PendingFile, place_together, refuse_existing
+from chalicelib.cli.pending_file import PendingFile, place_together, refuse_existing, refuse_special
 from chalicelib.cli.progress_view import ViewWatch
 from chalicelib.domain.backup import (
     Artefact,
@@ -236,7 +236,22 @@ def _check_target(target: DumpTarget, kind: BackupType) -> None:
             hint="Give a file: it is read back in full before it appears under its name.",
             field="output",
         )
+    _check_name(target.path)
     if target.path.is_dir():
         raise InvalidRequest(f"{target.path} is a folder", hint="Name a file.", field="output")
+    paths = target.all_paths(kind)
+    refuse_special(*paths)
     if not target.replace:
-        refuse_existing(*target.all_paths(kind))
+        refuse_existing(*paths)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        # bytes that are no text cannot stand in the manifest, which is JSON
+        raise InvalidRequest(
+            "the name of the file is not text in UTF-8",
+            hint="Choose another name; the manifest beside the file has to hold it.",
+            field="output",
+        ) from error

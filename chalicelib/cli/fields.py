@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -12,6 +13,16 @@ from chalicelib.cli.service import Service, raise_unless_completed
 from chalicelib.domain.progress import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_ID: Final = re.compile(r"[0-9A-Za-z]{1,64}")
+
+
+def _id(context: click.Context, parameter: click.Parameter, word: str) -> str:
+    del context, parameter
+    # it becomes a part of a path, where ../keys/… would lead to another kind of thing
+    if not _ID.fullmatch(word):
+        raise click.BadParameter("an id has letters and digits only")
+    return word
 
 
 def _tags(
@@ -40,6 +51,11 @@ limit_option: Callable[[Command], Command] = click.option(
 cursor_option: Callable[[Command], Command] = click.option(
     "--cursor", help="Where to go on, as the list before said."
 )
+
+
+def id_argument(name: str) -> Callable[[Command], Command]:
+    """Return an argument that takes the id of a record and nothing else."""
+    return click.argument(name, callback=_id)
 
 
 def given(**fields: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ import click
 
 from chalicelib.bootstrap import Services
 from chalicelib.cli.invocation import Invocation
-from chalicelib.cli.watching import pause_between_looks
+from chalicelib.cli.watching import pause_between_looks, watching
 from chalicelib.domain.errors import Conflict
 from chalicelib.local.data_lock import DataLock
 from chalicelib.local.up import supervisor_of
@@ -28,10 +28,9 @@ class InlineWork:
 
         The other supervisor may end while this one watches, so the lock is tried again each time.
         """
-        while not predicate():
-            if self._has_worked_until(predicate):
-                return
-            pause_between_looks()
+        with watching():
+            while not predicate() and not self._has_worked_until(predicate):
+                pause_between_looks()
 
     def _has_worked_until(self, predicate: Callable[[], bool]) -> bool:
         interruption = self.invocation.interruption

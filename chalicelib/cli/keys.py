@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from chalicelib.cli.fields import cursor_option, given, limit_option
+from chalicelib.cli.fields import cursor_option, given, id_argument, limit_option
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -74,7 +74,7 @@ def list_keys(
 
 
 @keys.command(epilog=examples("holdfast keys revoke 01JD0000000000000000000000"))
-@click.argument("key_id")
+@id_argument("key_id")
 @data_option
 @json_option
 @pass_invocation

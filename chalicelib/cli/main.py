@@ -7,15 +7,17 @@ code says which kind it was (see `exit_codes`).
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
 
-from chalicelib.cli.exit_codes import EXIT_CODES, WRONG_USAGE
+from chalicelib.cli.exit_codes import EXIT_CODES, FAILED, WRONG_USAGE
 from chalicelib.cli.interruption import Interruption, interrupted
 from chalicelib.cli.invocation import Invocation, examples
 from chalicelib.domain.errors import HoldfastError, Internal, InvalidRequest
@@ -80,7 +82,10 @@ def holdfast(*, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    sys.exit(run(sys.argv[1:], process_environment()))
+    # a file's name need not be text: then it is shown escaped, which in JSON is right as well
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(_flushed(run(sys.argv[1:], process_environment())))
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -105,6 +110,16 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return _fail(_unexpected(error), arguments)
 
 
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # the interpreter would try again, and exit with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or FAILED
+    return code
+
+
 def _invoke(arguments: Sequence[str], invocation: Invocation) -> int:
     result: Any = holdfast.main(
         args=list(arguments), prog_name="holdfast", standalone_mode=False, obj=invocation
@@ -113,10 +128,15 @@ def _invoke(arguments: Sequence[str], invocation: Invocation) -> int:
 
 
 def _fail(error: HoldfastError, arguments: Sequence[str]) -> int:
+    told = f"error: {error.message}\nhint: {error.hint}"
     if "--json" in arguments:
-        click.echo(json.dumps({"error": error.info.model_dump()}, ensure_ascii=False))
+        document = json.dumps({"error": error.info.model_dump()}, ensure_ascii=False)
+        try:
+            click.echo(document)
+        except OSError:  # stdout itself may be what failed
+            click.echo(told, err=True)
     else:
-        click.echo(f"error: {error.message}\nhint: {error.hint}", err=True)
+        click.echo(told, err=True)
     return EXIT_CODES[error.code]
 
 

@@ -105,6 +105,17 @@ def refuse_existing(*targets: Path) -> None:
             raise _taken(target)
 
 
+def refuse_special(*targets: Path) -> None:
+    """Refuse with InvalidRequest to replace what is no file: a device, a pipe, a folder."""
+    for target in targets:
+        if target.exists() and not target.is_file():
+            raise InvalidRequest(
+                f"{target} is not a file that could be replaced",
+                hint="Name a file; /dev/null and the like would be gone afterwards.",
+                field="output",
+            )
+
+
 def read_chunks(path: Path) -> Iterator[bytes]:
     """Yield a file's bytes; StorageFailed when it cannot be read."""
     with _told(path), path.open("rb", buffering=0) as file:

@@ -111,6 +111,7 @@ class BarView:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._phase = ""
 
     def __enter__(self) -> Self:
         """Take the terminal's last line."""
@@ -123,16 +124,23 @@ class BarView:
 
     def show(self, progress: Progress) -> None:
         """Draw the state."""
-        if self._task is None:
-            self._task = self._bars.add_task(progress.phase, pace="", table="")
         self._bars.update(
-            self._task,
+            self._task_of(progress.phase),
             description=progress.phase,
             completed=progress.raw_bytes_done or progress.stored_bytes,
             total=progress.raw_bytes_total,
             pace=_pace(progress),
             table=text_of(progress.table or ""),
         )
+
+    def _task_of(self, phase: str) -> TaskID:
+        # a task each: rich never forgets a total, which need not be known of the next phase
+        if self._task is None or phase != self._phase:
+            if self._task is not None:
+                self._bars.remove_task(self._task)
+            self._task = self._bars.add_task(phase, total=None, pace="", table="")
+            self._phase = phase
+        return self._task
 
 
 class ViewWatch:

@@ -8,7 +8,14 @@ from typing import Any, Final
 import click
 
 from chalicelib.cli.exit_codes import REFUSED
-from chalicelib.cli.fields import cursor_option, given, job_result, limit_option, tag_option
+from chalicelib.cli.fields import (
+    cursor_option,
+    given,
+    id_argument,
+    job_result,
+    limit_option,
+    tag_option,
+)
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -91,7 +98,7 @@ def list_projects(
 
 
 @projects.command(epilog=examples("holdfast projects show 01JD0000000000000000000000"))
-@click.argument("project_id")
+@id_argument("project_id")
 @data_option
 @json_option
 @pass_invocation
@@ -104,7 +111,7 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 @projects.command(
     epilog=examples("holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL")
 )
-@click.argument("project_id")
+@id_argument("project_id")
 @click.option("--name", help="What people call it from now on.")
 @click.option("--source", help="Where the database is now: a URL or env:NAME, as for create.")
 @tag_option
@@ -130,7 +137,7 @@ def update(
 
 
 @projects.command(epilog=examples("holdfast projects delete 01JD0000000000000000000000"))
-@click.argument("project_id")
+@id_argument("project_id")
 @data_option
 @json_option
 @pass_invocation
@@ -142,7 +149,7 @@ def delete(invocation: Invocation, *, project_id: str, data: Path | None, as_jso
 
 
 @projects.command(epilog=examples("holdfast projects test 01JD0000000000000000000000"))
-@click.argument("project_id")
+@id_argument("project_id")
 @data_option
 @json_option
 @pass_invocation
@@ -160,7 +167,7 @@ def test(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 
 
 @projects.command(epilog=examples("holdfast projects estimate 01JD0000000000000000000000 --json"))
-@click.argument("project_id")
+@id_argument("project_id")
 @click.option(
     "--type",
     "kind",

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from chalicelib.cli.invocation import Invocation
-from chalicelib.cli.watching import pause_between_looks
+from chalicelib.cli.watching import pause_between_looks, watching
 from chalicelib.domain.errors import (
     Conflict,
     HoldfastError,
     Internal,
+    InvalidRequest,
     SourceUnreachable,
     Unauthenticated,
     all_errors,
@@ -61,9 +62,9 @@ class Service:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         with self._reaching():
             response = self.http.request(method, path, json=body, params=given)
-        if response.is_error:
+        if not response.is_success:
             raise _error_of(response)
-        return response.json() if response.content else None
+        return _json_of(response) if response.content else None
 
     def listed(self, path: str, query: Mapping[str, Any], limit: int) -> dict[str, Any]:
         """Return up to `limit` items of a list, over as many pages as that takes."""
@@ -142,11 +143,12 @@ def _remote(settings: Settings) -> Iterator[Service]:
             "HOLDFAST_URL is set, and HOLDFAST_API_KEY is not",
             hint="Set HOLDFAST_API_KEY to a key of that service (`holdfast up` prints the first).",
         )
-    url = settings.url or ""
-    with httpx.Client(
-        base_url=url, headers=_bearer(settings.api_key.get_secret_value()), timeout=TIMEOUT_S
-    ) as http:
-        yield Service(http, _poll_until, urlsplit(url).hostname or "HOLDFAST_URL")
+    host = _host_of(settings.url or "")
+    key = settings.api_key.get_secret_value()
+    if not key.isascii():
+        raise Unauthenticated("HOLDFAST_API_KEY holds a character that no key of ours has")
+    with httpx.Client(base_url=settings.url or "", headers=_bearer(key), timeout=TIMEOUT_S) as http:
+        yield Service(http, _poll_until, host)
 
 
 @contextmanager
@@ -154,8 +156,10 @@ def _embedded(settings: Settings, invocation: Invocation) -> Iterator[Service]:
     # imported here: a command line that talks to a service needs neither store nor web framework
     from chalicelib.bootstrap import embedded
     from chalicelib.cli.inline_work import InlineWork
+    from chalicelib.local.data_lock import make_data_folder
     from chalicelib.local.server import web_app
 
+    make_data_folder(settings.data)
     token = secrets.token_urlsafe(32)
     services = embedded(settings, operator_token=token)
     work = InlineWork(services, invocation)
@@ -167,13 +171,39 @@ def _embedded(settings: Settings, invocation: Invocation) -> Iterator[Service]:
         yield Service(http, work.until, "this machine")
 
 
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)  # each of the two finds faults that the other lets pass
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _no_url() from error
+    if not parts.hostname or parts.scheme not in {"http", "https"}:
+        raise _no_url()
+    return parts.hostname
+
+
+def _no_url() -> InvalidRequest:
+    return InvalidRequest(
+        "HOLDFAST_URL is not the URL of a service",
+        hint="Write it as http://127.0.0.1:8080 or https://holdfast.example.org.",
+    )
+
+
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
 def _poll_until(predicate: Callable[[], bool]) -> None:
-    while not predicate():
-        pause_between_looks()
+    with watching():
+        while not predicate():
+            pause_between_looks()
+
+
+def _json_of(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise _not_ours(response) from error
 
 
 def _error_of(response: httpx.Response) -> HoldfastError:
@@ -183,9 +213,13 @@ def _error_of(response: httpx.Response) -> HoldfastError:
         fields = [f"{e['field']}: {e['message']}" for e in problem.get("errors") or ()]
         return kind("; ".join([problem["detail"], *fields]), hint=problem["hint"])
     except (ValueError, KeyError, TypeError) as error:
-        failure = Internal(
-            f"the service answered with status {response.status_code}",
-            hint="Check that HOLDFAST_URL leads to Holdfast itself.",
-        )
+        failure = _not_ours(response)
         failure.__cause__ = error
         return failure
+
+
+def _not_ours(response: httpx.Response) -> Internal:
+    return Internal(
+        f"the service answered with status {response.status_code} and not as Holdfast does",
+        hint="Check that HOLDFAST_URL leads to Holdfast itself.",
+    )

@@ -51,13 +51,26 @@ class DataLock:
         self._file = -1
 
 
-def _opened(data: Path) -> int:
+def make_data_folder(data: Path) -> None:
+    """Make the folder, for its owner only, if it is not there; StorageFailed if it cannot be."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def _opened(data: Path) -> int:
+    make_data_folder(data)
+    try:
         # not inherited by workers: a lock shared with them would outlive its holder
         return os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageFailed(
-            f"the data folder cannot be used: {error.strerror}",
-            hint="Give a folder that this user may write to with --data.",
-        ) from error
+        raise _unusable(error) from error
+
+
+def _unusable(error: OSError) -> StorageFailed:
+    reason = (error.strerror or type(error).__name__).lower()
+    return StorageFailed(
+        f"the data folder cannot be used: {reason}",
+        hint="Give a folder that this user may write to with --data or HOLDFAST_DATA.",
+    )

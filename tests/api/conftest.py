@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from chalicelib.adapters.embedded.catalog import SqliteCatalog
-from chalicelib.adapters.embedded.system import UlidIds
+from chalicelib.adapters.system import UlidIds
 from chalicelib.bootstrap import Services, embedded_adapters
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status

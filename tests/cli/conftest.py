@@ -10,16 +10,30 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
+from chalicelib.adapters.embedded.processes import start_time
+from chalicelib.adapters.embedded.workflow import Execution, Process, SqliteWorkflow
+from chalicelib.bootstrap import Services
+from chalicelib.cli.main import run
+from chalicelib.domain.access import Role
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.execution import Work
 from chalicelib.local.postgres import LocalPostgres
 from chalicelib.local.sample_data import load
+from chalicelib.local.up import Place, first_key, running_service
+from chalicelib.services.access import NewKey
+from chalicelib.services.run_backup import BackupRunner
+from chalicelib.services.run_job import JobRunner
+from chalicelib.settings import Settings
+from tests.support.world import ScriptedEngine
 
 HOLDFAST = [sys.executable, "-m", "chalicelib.cli.main"]
 TIMEOUT_S = 60
@@ -70,11 +84,129 @@ class Terminal:
     def files(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()} - {"data"}
 
+    def objects(self) -> list[Path]:
+        stored = self.folder / "data" / "objects"
+        return [path for path in stored.rglob("*") if path.is_file()]
+
     def close(self) -> None:
         for process in self.started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+
+
+@dataclass
+class Up:
+    """A `holdfast up` that runs, and a client with its key."""
+
+    process: Any
+    printed: str
+    http: httpx.Client
+
+    @property
+    def key(self) -> str:
+        return self.http.headers["Authorization"].removeprefix("Bearer ")
+
+    @property
+    def workers(self) -> list[Process]:
+        return [Process(pid, start_time(pid)) for pid in _descendants(self.process.pid)]
+
+    def backup(self, url: str, **options: str) -> str:
+        project = self.http.post("/v1/projects", json={"url": url}).json()
+        asked = self.http.post("/v1/backups", json={"project_id": project["id"], **options})
+        return str(asked.json()["id"])
+
+    def show(self, backup_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.http.get(f"/v1/backups/{backup_id}").json()
+        return shown
+
+
+def _descendants(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(word) for file in lists for word in file.read_text().split()]
+    return children + [found for child in children for found in _descendants(child)]
+
+
+@dataclass
+class Shell:
+    """Run commands within this process, which is quick; only for what starts no process."""
+
+    environment: dict[str, str]
+    capture: pytest.CaptureFixture[str]
+
+    def run(self, *arguments: str | Path, **extra: str) -> Done:
+        self.capture.readouterr()
+        code = run([str(argument) for argument in arguments], {**self.environment, **extra})
+        printed = self.capture.readouterr()
+        return Done(code, printed.out, printed.err)
+
+
+@dataclass
+class Served:
+    """A service that answers over HTTP; its worker is a thread, its engine is scripted."""
+
+    services: Services
+    engine: ScriptedEngine
+    url: str
+    token: str
+    hold: threading.Event = field(default_factory=threading.Event)
+
+    def key(self, role: Role, projects: tuple[str, ...] | None = None) -> str:
+        return self.services.access.create("test", NewKey("test", role, projects))[1]
+
+    def work(self, closing: threading.Event) -> None:
+        queue = self.services.adapters.workflow
+        assert isinstance(queue, SqliteWorkflow)
+        while not closing.wait(0.02):
+            for execution in () if self.hold.is_set() else queue.take(1):
+                self._runner(execution).run(execution.work_id)
+                queue.ended(execution)
+
+    def _runner(self, execution: Execution) -> BackupRunner | JobRunner:
+        if execution.work is Work.BACKUP:
+            return self.services.backup_runner("worker")
+        return self.services.job_runner("worker")
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    """A command line on a data folder of its own; no service runs."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Shell({"PATH": "/usr/bin:/bin", "HOLDFAST_DATA": str(tmp_path / "data")}, capsys)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    settings = Settings(data=tmp_path / "served")
+    closing = threading.Event()
+    with running_service(Place(settings, {}, port=0), print) as service:
+        engine = ScriptedEngine()
+        adapters = replace(service.services.adapters, engine=lambda: engine)
+        services = Services(service.services.settings, adapters)
+        served = Served(services, engine, service.url, first_key(services) or "")
+        worker = threading.Thread(target=served.work, args=(closing,))
+        worker.start()
+        yield served
+        closing.set()
+        worker.join()
+
+
+@pytest.fixture
+def remote(shell: Shell, served: Served) -> Shell:
+    """A command line with the URL of a service and the key of its admin."""
+    remote = {"HOLDFAST_URL": served.url, "HOLDFAST_API_KEY": served.token}
+    return Shell({**shell.environment, **remote}, shell.capture)
+
+
+@pytest.fixture(params=["embedded", "http"])
+def either(request: pytest.FixtureRequest) -> Shell:
+    """The command line, once straight on the data folder and once over HTTP."""
+    chosen: Shell = request.getfixturevalue("shell" if request.param == "embedded" else "remote")
+    return chosen
 
 
 @pytest.fixture
@@ -92,6 +224,27 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 @pytest.fixture
+def start_up(terminal: Terminal) -> Iterator[Callable[..., Up]]:
+    """Start `holdfast up` on the terminal's data folder; `key` is that of an earlier start."""
+    clients = ExitStack()
+
+    def start(key: str | None = None, *options: str) -> Up:
+        process = terminal.start("up", "--port", "0", *options)
+        assert process.stdout is not None
+        printed = process.stdout.readline()
+        if key is None:
+            printed += process.stdout.readline() + process.stdout.readline()
+            key = printed.rpartition("HOLDFAST_API_KEY=")[2].strip()
+        url = printed.split("answers at ")[1].split(",")[0]
+        headers = {"Authorization": f"Bearer {key}"}
+        http = clients.enter_context(httpx.Client(base_url=url, headers=headers, timeout=20))
+        return Up(process, printed, http)
+
+    with clients:
+        yield start
+
+
+@pytest.fixture
 def shop(database: Callable[..., Connection], postgres18: LocalPostgres) -> Connection:
     """A database with the sample rows of one megabyte."""
     connection = database(postgres18)
@@ -103,6 +256,32 @@ def shop(database: Callable[..., Connection], postgres18: LocalPostgres) -> Conn
 @pytest.fixture
 def shop_url(shop: Connection, postgres18: LocalPostgres) -> str:
     return postgres18.url(shop.endpoint.database)
+
+
+@pytest.fixture
+def slow_url(database: Callable[..., Connection], postgres18: LocalPostgres) -> str:
+    """A database whose rows keep bzip2 busy for some seconds, so that bytes flow for a while."""
+    url = postgres18.url(database(postgres18).endpoint.database)
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(
+            "CREATE TABLE noise AS SELECT n, repeat(md5(n::text) || md5((n * 7)::text), 4) AS said"
+            " FROM generate_series(1, 250000) AS n"
+        )
+    return url
+
+
+@pytest.fixture
+def slow_sessions(slow_url: str) -> Iterator[Callable[[], int]]:
+    """Count who is connected to the slow database."""
+    server, _, name = slow_url.rpartition("/")
+    with psycopg.connect(server + "/postgres", autocommit=True) as session:
+
+        def count() -> int:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+            row = session.execute(query, (name,)).fetchone()
+            return -1 if row is None else int(row[0])
+
+        yield count
 
 
 @pytest.fixture

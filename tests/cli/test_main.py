@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,12 +49,42 @@ def test_unknown_words_are_wrong_usage(terminal: Any, arguments: tuple[str, ...]
     assert "\nhint: See holdfast" in done.err
 
 
+def _told(terminal: Any, stdout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with stdout.open("w") as out:
+        return subprocess.run(
+            [sys.executable, "-m", "chalicelib.cli.main", *arguments],
+            env=terminal.environment,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+
 def test_an_unexpected_error_hides_its_text_unless_asked(terminal: Any) -> None:
-    # a data folder whose place is taken by a file is nothing a command foresees
-    terminal.folder.joinpath("data").write_text("")
+    # a full disk behind stdout is nothing a command foresees
+    quiet = _told(terminal, Path("/dev/full"), "keys", "list", "--json")
+    told = _told(terminal, Path("/dev/full"), "--debug", "doctor")
 
-    done = terminal.run("keys", "list")
+    assert (quiet.returncode, told.returncode) == (1, 1)
+    assert quiet.stderr.startswith("error: an unexpected OSError")
+    assert "print_list" in told.stderr
 
-    assert done.code == 1
-    assert done.err.startswith("error: ")
-    assert "Traceback" not in done.err
+
+def test_a_reader_that_has_gone_is_no_crash(terminal: Any) -> None:
+    process = terminal.start("doctor")
+
+    process.stdout.close()
+    errors = process.stderr.read()
+
+    assert process.wait() == 1
+    assert "Traceback" not in errors
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(terminal: Any) -> None:
+    name = os.fsdecode(b"caf\xe9.sql")
+
+    done = terminal.run("check", name, "--json")
+
+    assert done.code == 2
+    assert done.json["error"]["message"] == f"{name} is not a file"

@@ -4,85 +4,22 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
-
-from chalicelib.adapters.embedded.processes import start_time
-from chalicelib.adapters.embedded.workflow import Process
 
 Eventually = Callable[..., Any]
 
 
-@dataclass
-class Up:
-    """A `holdfast up` that runs, and a client with its key."""
-
-    process: Any
-    printed: str
-    http: httpx.Client
-
-    @property
-    def workers(self) -> list[Process]:
-        return [Process(pid, start_time(pid)) for pid in _descendants(self.process.pid)]
-
-    def backup(self, url: str) -> str:
-        project = self.http.post("/v1/projects", json={"url": url}).json()
-        asked = self.http.post("/v1/backups", json={"project_id": project["id"]})
-        return str(asked.json()["id"])
-
-    def show(self, backup_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.http.get(f"/v1/backups/{backup_id}").json()
-        return shown
-
-
-def _descendants(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(word) for file in lists for word in file.read_text().split()]
-    return children + [found for child in children for found in _descendants(child)]
-
-
-@pytest.fixture
-def start_up(terminal: Any) -> Iterator[Callable[..., Up]]:
-    """Start `holdfast up` on the terminal's data folder; `key` is that of an earlier start."""
-    clients = ExitStack()
-
-    def start(key: str | None = None) -> Up:
-        process = terminal.start("up", "--port", "0")
-        printed = process.stdout.readline()
-        if key is None:
-            printed += process.stdout.readline() + process.stdout.readline()
-            key = printed.rpartition("HOLDFAST_API_KEY=")[2].strip()
-        url = printed.split("answers at ")[1].split(",")[0]
-        headers = {"Authorization": f"Bearer {key}"}
-        http = clients.enter_context(httpx.Client(base_url=url, headers=headers, timeout=20))
-        return Up(process, printed, http)
-
-    with clients:
-        yield start
-
-
-def _key(up: Up) -> str:
-    return up.http.headers["Authorization"].removeprefix("Bearer ")
-
-
-def _objects(terminal: Any) -> list[Path]:
-    return [p for p in (terminal.folder / "data" / "objects").rglob("*") if p.is_file()]
-
-
 def test_the_first_start_prints_a_key_that_works_and_only_the_first(
-    terminal: Any, start_up: Callable[..., Up]
+    terminal: Any, start_up: Callable[..., Any]
 ) -> None:
     first = start_up()
     works = first.http.get("/v1/keys").status_code
     first.process.terminate()
     terminal.finish(first.process)
-    second = start_up(_key(first))
+    second = start_up(first.key)
     second.process.terminate()
 
     told = second.printed + terminal.finish(second.process).out
@@ -93,7 +30,7 @@ def test_the_first_start_prints_a_key_that_works_and_only_the_first(
 
 
 def test_a_second_up_is_refused_and_names_the_first(
-    terminal: Any, start_up: Callable[..., Up]
+    terminal: Any, start_up: Callable[..., Any]
 ) -> None:
     first = start_up()
 
@@ -103,7 +40,7 @@ def test_a_second_up_is_refused_and_names_the_first(
     assert f"in use by process {first.process.pid}" in second.err
 
 
-def test_a_taken_port_is_a_clear_failure(terminal: Any, start_up: Callable[..., Up]) -> None:
+def test_a_taken_port_is_a_clear_failure(terminal: Any, start_up: Callable[..., Any]) -> None:
     port = str(start_up().http.base_url.port)
 
     second = terminal.run("up", "--port", port, "--data", "other")
@@ -115,7 +52,7 @@ def test_a_taken_port_is_a_clear_failure(terminal: Any, start_up: Callable[..., 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order_with_no_run_left_open(
     terminal: Any,
-    start_up: Callable[..., Up],
+    start_up: Callable[..., Any],
     shop_url: str,
     dump_waits: Callable[[], None],
     number: signal.Signals,
@@ -136,7 +73,7 @@ def test_a_signal_ends_it_in_order_with_no_run_left_open(
 
 def test_after_kill_9_of_up_the_next_one_settles_what_it_left(
     terminal: Any,
-    start_up: Callable[..., Up],
+    start_up: Callable[..., Any],
     shop_url: str,
     dump_waits: Callable[[], None],
     eventually: Eventually,
@@ -148,16 +85,16 @@ def test_after_kill_9_of_up_the_next_one_settles_what_it_left(
 
     first.process.kill()
     eventually(lambda: not any(worker.is_alive for worker in workers))
-    second = start_up(_key(first))
+    second = start_up(first.key)
     shown = second.show(backup_id)
 
     assert (shown["status"], shown["error"]["code"]) == ("failed", "worker_lost")
-    assert _objects(terminal) == []
+    assert terminal.objects() == []
 
 
 def test_a_killed_worker_fails_its_backup_at_once(
     terminal: Any,
-    start_up: Callable[..., Up],
+    start_up: Callable[..., Any],
     shop_url: str,
     dump_waits: Callable[[], None],
     eventually: Eventually,
@@ -171,12 +108,12 @@ def test_a_killed_worker_fails_its_backup_at_once(
 
     assert (shown["status"], shown["error"]["code"]) == ("failed", "worker_lost")
     assert eventually(lambda: not up.workers)
-    assert _objects(terminal) == []
+    assert terminal.objects() == []
 
 
 def test_a_cancel_takes_effect_within_two_seconds(
     terminal: Any,
-    start_up: Callable[..., Up],
+    start_up: Callable[..., Any],
     shop_url: str,
     dump_waits: Callable[[], None],
     eventually: Eventually,
@@ -191,11 +128,11 @@ def test_a_cancel_takes_effect_within_two_seconds(
 
     assert time.monotonic() - begun < 2.0
     assert eventually(lambda: not up.workers)
-    assert _objects(terminal) == []
+    assert terminal.objects() == []
 
 
 def test_the_command_line_watches_while_up_works(
-    terminal: Any, start_up: Callable[..., Up], shop_url: str
+    terminal: Any, start_up: Callable[..., Any], shop_url: str
 ) -> None:
     up = start_up()
     project = terminal.run("projects", "create", shop_url, "--json").json
@@ -207,12 +144,12 @@ def test_the_command_line_watches_while_up_works(
 
 
 def test_commands_reach_a_service_by_url_and_key(
-    terminal: Any, start_up: Callable[..., Up], shop_url: str
+    terminal: Any, start_up: Callable[..., Any], shop_url: str
 ) -> None:
     up = start_up()
     remote = {
         "HOLDFAST_URL": str(up.http.base_url),
-        "HOLDFAST_API_KEY": _key(up),
+        "HOLDFAST_API_KEY": up.key,
         "HOLDFAST_DATA": "unused",
     }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.adapters.embedded.system import SystemClock
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
+from chalicelib.adapters.system import SystemClock
 from chalicelib.local.supervisor import Housekeeping, Supervisor, WorkerProgram
 
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.cli import sidecar
@@ -16,7 +18,7 @@ from chalicelib.domain.backup import (
     Format,
     SourceCounts,
 )
-from chalicelib.domain.errors import IntegrityFailed
+from chalicelib.domain.errors import IntegrityFailed, StorageFailed
 from chalicelib.domain.manifest import Manifest, SignedManifest, parse_envelope
 
 
@@ -88,3 +90,45 @@ def test_a_changed_text_is_refused_with_any_key(
 
     with pytest.raises(IntegrityFailed):
         sidecar.check_signature(changed, tmp_path / key)
+
+
+def test_the_files_beside_a_dump_keep_its_whole_name() -> None:
+    file = Path("/backups/shop.sql.gz")
+
+    assert sidecar.manifest_path(file) == Path("/backups/shop.sql.gz.manifest.json")
+    assert sidecar.schema_path(file) == Path("/backups/shop.sql.gz.schema.dump")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [(None, "/data/keys/signing.key"), (Path("/my.key"), "/my.key")]
+)
+def test_a_chosen_key_goes_before_the_data_folder_s(chosen: Path | None, expected: str) -> None:
+    assert sidecar.key_path(Path("/data"), chosen) == Path(expected)
+
+
+def test_without_a_file_there_is_no_description(tmp_path: Path) -> None:
+    assert sidecar.read(tmp_path / "absent.manifest.json") is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"payload": "x"}', "\x00"])
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.manifest.json").write_text(text)
+
+    with pytest.raises(IntegrityFailed, match="not a manifest"):
+        sidecar.read(tmp_path / "x.manifest.json")
+
+
+def test_a_folder_in_the_manifest_s_place_is_a_storage_failure(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed):
+        sidecar.read(tmp_path)
+
+
+def test_a_key_of_another_kind_is_not_taken(envelope: SignedManifest, tmp_path: Path) -> None:
+    foreign = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = foreign.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    signature = envelope.signature.model_copy(update={"public_key": pem, "key_id": "other"})
+
+    with pytest.raises(IntegrityFailed, match="a kind of key we do not know"):
+        sidecar.check_signature(
+            envelope.model_copy(update={"signature": signature}), tmp_path / "ours.key"
+        )

@@ -1,0 +1,408 @@
+"""`holdfast backups …`, over HTTP with a worker whose engine is scripted, or on the data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.errors import LockTimeout
+from chalicelib.domain.record import Query
+from chalicelib.ports import Watch
+from tests.support.world import DUMP
+
+FIELDS = {
+    "id",
+    "project_id",
+    "name",
+    "description",
+    "trigger",
+    "type",
+    "compression",
+    "format",
+    "components",
+    "engine",
+    "tags",
+    "status",
+    "step",
+    "attempt",
+    "requested_by",
+    "created_at",
+    "started_at",
+    "completed_at",
+    "expires_at",
+    "duration_s",
+    "raw_bytes",
+    "stored_bytes",
+    "rows",
+    "checksum",
+    "artefacts",
+    "manifest_sha256",
+    "server_version",
+    "client_version",
+    "restore_needs",
+    "warnings",
+    "validated",
+    "verification",
+    "error",
+    "parent_id",
+    "locked",
+    "cancel_requested",
+    "deleting",
+    "progress",
+}
+WAITED = ("--wait", "--json")
+
+
+@pytest.fixture
+def project(remote: Any) -> str:
+    return _project(remote)
+
+
+@pytest.fixture
+def backup(remote: Any, project: str) -> dict[str, Any]:
+    """A completed backup of DUMP."""
+    done = remote.run("backups", "create", "--project", project, *WAITED)
+    assert done.code == 0, done.out
+    made: dict[str, Any] = done.json
+    return made
+
+
+def _project(shell: Any) -> str:
+    made = shell.run("projects", "create", "postgresql://u:canary-41@h/shop", "--json")
+    return str(made.json["id"])
+
+
+def _pending(shell: Any, project: str, *options: str) -> dict[str, Any]:
+    done = shell.run("backups", "create", "--project", project, *options, "--json")
+    assert done.code == 0, done.out
+    made: dict[str, Any] = done.json
+    return made
+
+
+def _listed(shell: Any, *filters: str) -> list[str]:
+    page = shell.run("backups", "list", *filters, "--json").json
+    return [item["id"] for item in page["items"]]
+
+
+def test_without_waiting_a_backup_is_pending(shell: Any) -> None:
+    made = _pending(shell, _project(shell))
+
+    assert made.keys() == FIELDS
+    assert (made["status"], made["name"] != "", made["artefacts"]) == ("pending", True, [])
+
+
+def test_a_waited_for_backup_is_completed_and_told_in_full(backup: dict[str, Any]) -> None:
+    assert backup.keys() == FIELDS
+    assert (backup["status"], backup["validated"], backup["rows"]) == ("completed", True, 42)
+    assert backup["checksum"] == {
+        "algorithm": "sha256",
+        "value": hashlib.sha256(DUMP).hexdigest(),
+    }
+    assert {one["name"] for one in backup["artefacts"]} == {"database.dump"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--type", "schema"), {"type": "schema"}),
+        (("--type", "data", "--format", "plain"), {"type": "data", "format": "plain"}),
+        (("--compression", "zstd"), {"compression": "zstd"}),
+        (("--name", "ü 'x'"), {"name": "ü 'x'"}),
+        (("--description", "two\nlines"), {"description": "two\nlines"}),
+        (("--trigger", "pre-migration"), {"trigger": "pre-migration"}),
+        (("--tag", "a=1", "--tag", "b=2"), {"tags": {"a": "1", "b": "2"}}),
+    ],
+)
+def test_every_option_becomes_a_field(
+    shell: Any, options: tuple[str, ...], expected: dict[str, object]
+) -> None:
+    made = _pending(shell, _project(shell), *options)
+
+    assert {name: made[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--type", "incremental"),
+        ("--type", "everything"),
+        ("--compression", "bzip2", "--format", "custom"),
+        ("--compression", "lz4"),
+        ("--trigger", "cron"),
+        ("--name", "two\nlines"),
+        ("--name", ""),
+    ],
+)
+def test_options_that_cannot_be_are_wrong_usage(either: Any, options: tuple[str, ...]) -> None:
+    done = either.run("backups", "create", "--project", _project(either), *options)
+
+    assert done.code == 2
+    assert "hint: " in done.err
+    assert _listed(either) == []
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "bzip2", "zstd"])
+def test_plain_backups_carry_their_codec_in_the_name(
+    remote: Any, project: str, compression: str
+) -> None:
+    options = ("--format", "plain", "--compression", compression)
+
+    made = remote.run("backups", "create", "--project", project, *options, *WAITED).json
+
+    suffix = {"none": "", "gzip": ".gz", "bzip2": ".bz2", "zstd": ".zst"}[compression]
+    assert made["artefacts"][0]["name"] == "database.sql" + suffix
+
+
+def test_lists_are_filtered(shell: Any) -> None:
+    one, other = _project(shell), _project(shell)
+    full = _pending(shell, one, "--name", "before the move")["id"]
+    schema = _pending(shell, other, "--type", "schema", "--trigger", "scheduled")["id"]
+    shell.run("backups", "cancel", full)
+
+    assert _listed(shell) == [schema, full]
+    assert _listed(shell, "--project", one) == [full]
+    assert _listed(shell, "--type", "schema") == [schema]
+    assert _listed(shell, "--trigger", "scheduled") == [schema]
+    assert _listed(shell, "--status", "cancelled") == [full]
+    assert _listed(shell, "--search", "the MOVE") == [full]
+    assert _listed(shell, "--from", "2100-01-01T00:00:00Z") == []
+    assert _listed(shell, "--to", "2000-01-01T00:00:00Z") == []
+    assert _listed(shell, "--from", "2000-01-01T00:00:00Z", "--limit", "1") == [schema]
+
+
+@pytest.mark.parametrize("when", ["yesterday", "12", "2026-01-01T00:00:00", "1960-01-01T00:00:00Z"])
+def test_a_time_that_is_none_is_wrong_usage(either: Any, when: str) -> None:
+    done = either.run("backups", "list", "--from", when, "--json")
+
+    assert (done.code, done.json["error"]["code"]) == (2, "invalid_request")
+    assert "from" in done.json["error"]["message"]
+
+
+def test_a_plain_list_has_a_field_for_every_column(shell: Any) -> None:
+    made = _pending(shell, _project(shell), "--name", "a\u0085b")
+
+    line = shell.run("backups", "list").out.rstrip("\n")
+
+    assert line.split("\t")[:4] == [made["id"], "pending", "full", "a b"]
+    assert len(line.split("\t")) == 9
+
+
+def test_a_pending_backup_is_cancelled_at_once(shell: Any) -> None:
+    made = _pending(shell, _project(shell))
+
+    cancelled = shell.run("backups", "cancel", made["id"], "--json")
+
+    assert (cancelled.code, cancelled.json["status"]) == (0, "cancelled")
+
+
+def test_a_backup_that_has_ended_is_not_cancelled(remote: Any, backup: dict[str, Any]) -> None:
+    done = remote.run("backups", "cancel", backup["id"], "--json")
+
+    assert (done.code, done.json["error"]["code"]) == (1, "conflict")
+
+
+def test_a_request_waits_until_a_worker_has_time(remote: Any, project: str, served: Any) -> None:
+    served.hold.set()
+    made = _pending(remote, project)
+    before = remote.run("backups", "show", made["id"], "--json").json["status"]
+
+    served.hold.clear()
+    verified = remote.run("projects", "test", project)
+
+    assert (before, verified.code) == ("pending", 0)
+    assert remote.run("backups", "show", made["id"], "--json").json["status"] == "completed"
+
+
+def test_waiting_for_a_backup_that_is_cancelled_ends_with_130(
+    remote: Any, project: str, served: Any
+) -> None:
+    def cancel_and_go_on(watch: Watch) -> None:
+        (running,) = _items(served)
+        served.services.backups.cancel("test", running)
+        watch.check()
+        threading.Event().wait(1.1)  # the flag is looked at once a second
+        watch.check()
+
+    served.engine.during = cancel_and_go_on
+
+    done = remote.run("backups", "create", "--project", project, *WAITED)
+
+    assert (done.code, done.json["error"]["code"]) == (130, "cancelled")
+
+
+def _items(served: Any) -> list[str]:
+    return [item.id for item in served.services.ledger.catalog.find(Query(Backup)).items]
+
+
+def test_a_failed_backup_gives_its_exit_code_and_its_hint(
+    remote: Any, project: str, served: Any
+) -> None:
+    def refuse() -> None:
+        raise LockTimeout("a lock was held for too long", hint="Find who holds it.")
+
+    served.engine.planning = refuse
+
+    done = remote.run("backups", "create", "--project", project, "--wait")
+
+    assert done.code == 1
+    assert done.err.endswith("a lock was held for too long\nhint: Find who holds it.\n")
+
+
+def test_a_link_downloads_without_a_key_as_often_as_it_says(
+    remote: Any, backup: dict[str, Any]
+) -> None:
+    made = remote.run("backups", "link", backup["id"], "--uses", "3", "--hours", "2", "--json").json
+
+    assert made.keys() == {"id", "url", "token", "expires_at", "artefact", "max_uses"}
+    assert (made["artefact"], made["max_uses"]) == ("database.dump", 3)
+    assert made["url"].endswith("/downloads/" + made["token"])
+
+
+def test_a_plain_link_is_on_a_line_of_its_own(remote: Any, backup: dict[str, Any]) -> None:
+    done = remote.run("backups", "link", backup["id"])
+
+    fields = dict(line.split("\t") for line in done.out.splitlines())
+    assert fields["url"].startswith("http://127.0.0.1:")
+
+
+def test_a_download_is_what_was_dumped_under_its_default_name(
+    remote: Any, backup: dict[str, Any]
+) -> None:
+    done = remote.run("backups", "download", backup["id"], "--json")
+
+    name = f"{backup['id']}-database.dump"
+    assert done.json == {
+        "path": name,
+        "bytes": len(DUMP),
+        "sha256": hashlib.sha256(DUMP).hexdigest(),
+    }
+    assert Path(name).read_bytes() == DUMP
+
+
+def test_a_download_takes_no_file_s_place_unless_told_to(
+    remote: Any, backup: dict[str, Any]
+) -> None:
+    Path("mine").write_text("precious")
+
+    refused = remote.run("backups", "download", backup["id"], "-o", "mine")
+    kept = Path("mine").read_text()
+    forced = remote.run("backups", "download", backup["id"], "-o", "mine", "--force")
+
+    assert (refused.code, kept) == (2, "precious")
+    assert (forced.code, Path("mine").read_bytes()) == (0, DUMP)
+
+
+def test_a_download_of_changed_bytes_leaves_no_file(
+    remote: Any, backup: dict[str, Any], served: Any
+) -> None:
+    stored = next((served.services.settings.data / "objects").rglob("database.dump"))
+    stored.chmod(0o600)
+    stored.write_bytes(DUMP[:-1] + b"?")
+
+    done = remote.run("backups", "download", backup["id"], "--json")
+
+    assert (done.code, done.json["error"]["code"]) == (3, "integrity_failed")
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("artefact", ["schema.dump", "../catalog.sqlite", ""])
+def test_an_artefact_that_is_not_there_is_not_found(
+    remote: Any, backup: dict[str, Any], artefact: str
+) -> None:
+    done = remote.run("backups", "download", backup["id"], "--artefact", artefact)
+
+    assert done.code == 1
+    assert "has no such artefact" in done.err
+
+
+def test_a_backup_without_a_dump_yet_cannot_be_downloaded(shell: Any) -> None:
+    made = _pending(shell, _project(shell))
+
+    done = shell.run("backups", "download", made["id"])
+
+    assert done.code == 1
+    assert "is pending" in done.err
+
+
+def test_a_verified_backup_says_who_read_it(remote: Any, backup: dict[str, Any]) -> None:
+    done = remote.run("backups", "verify", backup["id"], "--json")
+
+    assert done.json == {
+        "backup_id": backup["id"],
+        "validated": True,
+        "read_by": "pg_restore 18.6",
+    }
+
+
+def test_a_damaged_backup_counts_as_not_validated(
+    remote: Any, backup: dict[str, Any], served: Any
+) -> None:
+    stored = next((served.services.settings.data / "objects").rglob("database.dump"))
+    stored.chmod(0o600)
+    stored.write_bytes(DUMP[:-1] + b"?")
+
+    verified = remote.run("backups", "verify", backup["id"])
+    shown = remote.run("backups", "show", backup["id"], "--json").json
+
+    assert verified.code == 3
+    assert (shown["status"], shown["validated"]) == ("completed", False)
+
+
+def test_what_people_say_of_a_backup_can_be_changed(shell: Any) -> None:
+    made = _pending(shell, _project(shell), "--tag", "a=1")
+    words = ("--name", "new", "--description", "why", "--tag", "b=2", "--lock")
+
+    changed = shell.run("backups", "update", made["id"], *words, "--json").json
+
+    told = {"name": "new", "description": "why", "tags": {"b": "2"}, "locked": True}
+    assert changed == {**made, **told}
+
+
+def test_a_deletion_asks_first(remote: Any, backup: dict[str, Any]) -> None:
+    asked = remote.run("backups", "delete", backup["id"])
+
+    assert asked.code != 0
+    assert _listed(remote) == [backup["id"]]
+
+
+def test_a_deleted_backup_is_gone_with_its_objects(
+    remote: Any, backup: dict[str, Any], served: Any
+) -> None:
+    done = remote.run("backups", "delete", backup["id"], "--yes", "--json")
+    served.services.sweeper.sweep()
+
+    assert done.json == {"id": backup["id"], "deleted": True}
+    assert remote.run("backups", "show", backup["id"]).code == 1
+    assert list(served.services.adapters.store.keys("")) == []
+
+
+def test_a_locked_backup_is_not_deleted(remote: Any, backup: dict[str, Any]) -> None:
+    remote.run("backups", "update", backup["id"], "--lock")
+
+    done = remote.run("backups", "delete", backup["id"], "--yes", "--json")
+
+    assert (done.code, done.json["error"]["code"]) == (1, "conflict")
+
+
+def test_a_pending_backup_is_not_deleted(shell: Any) -> None:
+    made = _pending(shell, _project(shell))
+
+    assert shell.run("backups", "delete", made["id"], "--yes").code == 1
+
+
+def test_no_answer_repeats_a_password(remote: Any, backup: dict[str, Any], served: Any) -> None:
+    told = [
+        remote.run("backups", "show", backup["id"]).out,
+        remote.run("backups", "list", "--json").out,
+        json.dumps(backup),
+        (served.services.settings.data / "notices.jsonl").read_text(),
+    ]
+
+    assert "canary-41" not in "".join(told)
+    assert served.engine.connections[0].password == "canary-41"
