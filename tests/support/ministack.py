@@ -9,10 +9,7 @@ import contextlib
 import functools
 import json
 import os
-import shutil
-import socket
 import subprocess
-import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -26,12 +23,10 @@ import pytest
 
 from chalicelib.adapters.aws.clients import Credentials, Place, client
 from chalicelib.adapters.aws.dynamodb_table import table_definition
-from chalicelib.adapters.embedded.file_lock import locked
 from chalicelib.domain.execution import Work
+from tests.support.servers import ROOT, free_ports, installed, tied
 
-VERSION: Final = "1.5.33"
-TOOLS: Final = Path(__file__).parents[2] / ".tools"
-INSTALL_TIMEOUT_S: Final = 600
+REQUIREMENT: Final = "ministack[full]==1.5.33"
 READY_TIMEOUT_S: Final = 60
 REGION: Final = "eu-central-1"
 ACCOUNT: Final = "000000000000"
@@ -40,14 +35,6 @@ ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/holdfast"
 MACHINE: Final = json.dumps(
     {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 )
-
-# The server dies with the process that tests, also when that one is killed.
-_TIED = """
-import os, sys
-from chalicelib.adapters.embedded.processes import die_with_parent
-die_with_parent(int(sys.argv[1]))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 @dataclass(frozen=True)
@@ -85,6 +72,9 @@ class Ministack:
         made = self.client("kms").create_key(KeyUsage="SIGN_VERIFY", KeySpec=key_spec)
         return str(made["KeyMetadata"]["KeyId"])
 
+    def new_topic(self) -> str:
+        return str(self.client("sns").create_topic(Name=fresh("topic"))["TopicArn"])
+
     def new_schedule_group(self) -> str:
         name = fresh("group")
         self.client("scheduler").create_schedule_group(Name=name)
@@ -107,8 +97,8 @@ _SERVER: Final = pytest.StashKey[Ministack]()
 def ministack_of(config: pytest.Config) -> Ministack:
     """Return the server of this test process; skip aloud when it cannot be installed."""
     if _SERVER not in config.stash:
-        program = _installed()
-        port = _free_port()
+        program = installed("ministack", REQUIREMENT) / "ministack"
+        (port,) = free_ports(1)
         process = _started(program, port)
         config.add_cleanup(lambda: _stop(process))
         config.stash[_SERVER] = Ministack(port)
@@ -116,45 +106,16 @@ def ministack_of(config: pytest.Config) -> Ministack:
     return config.stash[_SERVER]
 
 
-def _installed() -> Path:
-    home, stamp = TOOLS / "ministack", TOOLS / "ministack" / f".installed-{VERSION}"
-    TOOLS.mkdir(exist_ok=True)
-    with locked(TOOLS / "ministack.lock", timeout_s=INSTALL_TIMEOUT_S):
-        if not stamp.exists():
-            shutil.rmtree(home, ignore_errors=True)
-            _install(home)
-            stamp.touch()
-    return home / "bin" / "ministack"
-
-
-def _install(home: Path) -> None:
-    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    requirement = f"ministack[full]=={VERSION}"
-    try:
-        for command in ([sys.executable, "-m", "venv", str(home)], [*pip, requirement]):
-            subprocess.run(
-                command, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S
-            )
-    except subprocess.SubprocessError as error:
-        pytest.skip(f"NOT TESTED: ministack {VERSION} cannot be installed ({error})")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 def _started(program: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.defpath,
-        "PYTHONPATH": str(TOOLS.parent),
+        "PYTHONPATH": str(ROOT),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
     }
-    command = [sys.executable, "-c", _TIED, str(os.getpid()), str(program)]
+    command = tied([str(program)], os.getpid())
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

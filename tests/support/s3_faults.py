@@ -1,7 +1,8 @@
-"""An HTTP proxy in front of an S3 server that goes wrong where it is told to."""
+"""An HTTP proxy in front of an AWS server that goes wrong where it is told to."""
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 from collections.abc import Callable
@@ -88,6 +89,16 @@ def answer(status: int, code: str) -> Act:
     def act(handler: _Handler, request: Request) -> None:
         body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>m</Message></Error>'
         handler.reply(status, [("Content-Type", "application/xml")], body.encode())
+
+    return act
+
+
+def refuse(status: int, code: str) -> Act:
+    """Answer with an error as the services that speak JSON do, without asking the server."""
+
+    def act(handler: _Handler, request: Request) -> None:
+        body = json.dumps({"__type": code, "message": "m"}).encode()
+        handler.reply(status, [("Content-Type", "application/x-amz-json-1.0")], body)
 
     return act
 
@@ -193,8 +204,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         number = query.get("partNumber")
+        target = self.headers.get("X-Amz-Target", "")
         return Request(
-            _operation(self.command, query),
+            # the services that speak JSON name the operation in a header
+            target.rpartition(".")[2] or _operation(self.command, query),
             int(number[0]) if number else None,
             dict(self.headers.items()),
             body,

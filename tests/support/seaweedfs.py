@@ -34,6 +34,18 @@ BUCKET: Final = "holdfast"
 REGION: Final = "us-east-1"
 SECRET: Final = "made-up-secret-of-tests"
 KEYS: Final = Credentials("AKIDOFTESTS", SECRET)
+API: Final = Credentials("AKIDOFAPI", "made-up-secret-of-the-api")
+"""May list and delete, as the API's role may, and read no object."""
+SIGNER: Final = Credentials("AKIDOFSIGNER", "made-up-secret-of-the-signer")
+"""May read objects, and nothing else."""
+WORKER: Final = Credentials("AKIDOFWORKER", "made-up-secret-of-the-worker")
+"""May read, write and list."""
+RIGHTS: Final = {
+    KEYS: ("Admin", "Read", "List", "Tagging", "Write"),
+    API: (f"List:{BUCKET}", f"Write:{BUCKET}"),
+    SIGNER: (f"Read:{BUCKET}",),
+    WORKER: (f"Read:{BUCKET}", f"List:{BUCKET}", f"Write:{BUCKET}"),
+}
 
 PORTS: Final = (
     "-s3.port",
@@ -109,7 +121,7 @@ def running() -> Iterator[SeaweedFS]:
 
 def _started(program: Path, folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
     access = folder / "s3.json"
-    access.write_text(json.dumps({"identities": [_identity()]}))
+    access.write_text(json.dumps({"identities": [_identity(who) for who in RIGHTS]}))
     named = [f"{option}={port}" for option, port in zip(PORTS, ports, strict=True)]
     command = [
         str(program), "server", f"-dir={folder}", f"-s3.config={access}", *OPTIONS, *named
@@ -123,11 +135,11 @@ def _started(program: Path, folder: Path, ports: list[int]) -> subprocess.Popen[
     )
 
 
-def _identity() -> dict[str, Any]:
+def _identity(who: Credentials) -> dict[str, Any]:
     return {
-        "name": "tests",
-        "credentials": [{"accessKey": KEYS.access_key_id, "secretKey": SECRET}],
-        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+        "name": who.access_key_id,
+        "credentials": [{"accessKey": who.access_key_id, "secretKey": who.secret_access_key}],
+        "actions": RIGHTS[who],
     }
 
 

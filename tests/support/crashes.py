@@ -1,0 +1,61 @@
+"""A worker that dies at a chosen call: every call of its adapters goes through one fuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from chalicelib.bootstrap import Adapters
+
+PORTS: Final = ("catalog", "store", "signer")
+
+
+class Crash(BaseException):
+    """The death of a process: nothing after it runs."""
+
+
+@dataclass
+class Fuse:
+    """Count calls; blow at one of them."""
+
+    blow_at: int
+    after: bool
+    calls: int = 0
+    blown: bool = field(default=False)
+
+    def call(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.blown:
+            raise Crash
+        self.calls += 1
+        here = self.calls == self.blow_at
+        if here and not self.after:
+            self._blow()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            if here:  # an answer that is an error is an answer too
+                self._blow()
+
+    def _blow(self) -> None:
+        self.blown = True
+        raise Crash
+
+
+class Fused:
+    """An adapter whose every call goes through the fuse."""
+
+    def __init__(self, adapter: Any, fuse: Fuse) -> None:
+        self._adapter = adapter
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._adapter, name)
+        if not callable(value):
+            return value
+        return lambda *args, **kwargs: self._fuse.call(value, *args, **kwargs)
+
+
+def fused(adapters: Adapters, fuse: Fuse) -> Adapters:
+    """Return the adapters with what a worker changes behind the fuse."""
+    behind: dict[str, Any] = {port: Fused(getattr(adapters, port), fuse) for port in PORTS}
+    return replace(adapters, **behind)
