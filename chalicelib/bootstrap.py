@@ -14,9 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from random import random as chance
 from secrets import token_bytes
+from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.execution import Work
+from chalicelib.observability import span
 from chalicelib.ports import (
     Catalog,
     Clock,
@@ -136,6 +138,7 @@ class Services:
             outbox=self.outbox,
             deadlines=Deadlines(dump_s=self.settings.dump_deadline_s),
             owner=owner,
+            span=span,
         )
 
     def job_runner(self, owner: str) -> JobRunner:
@@ -146,6 +149,7 @@ class Services:
             projects=self.projects,
             engine=self.adapters.engine(),
             owner=owner,
+            span=span,
         )
 
 
@@ -185,8 +189,16 @@ def embedded_adapters(settings: Settings) -> Adapters:
     )
 
 
-def aws_adapters(settings: Settings) -> Adapters:
-    """Name the parts of an installation on AWS; nothing is sent before it is needed."""
+def unwatched(client: Any) -> None:
+    """Let a client be."""
+    del client
+
+
+def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -> Adapters:
+    """Name the parts of an installation on AWS; nothing is sent before it is needed.
+
+    `watch` sees every client that is made, to count what it will send.
+    """
     # imported here, so that one machine never loads boto3
     from chalicelib.adapters.aws.clients import Place, client
     from chalicelib.adapters.aws.dynamodb import DynamoCatalog
@@ -197,9 +209,15 @@ def aws_adapters(settings: Settings) -> Adapters:
     from chalicelib.adapters.aws.step_functions import StepFunctionsWorkflow
 
     place = Place(settings.region, settings.aws_endpoint)
+
+    def watched(service: str) -> Any:
+        made = client(service, place)
+        watch(made)
+        return made
+
     clock = SystemClock()
     ids = UlidIds(clock)
-    table = DynamoCatalog(client("dynamodb", place), settings.require("table"))
+    table = DynamoCatalog(watched("dynamodb"), settings.require("table"))
     machines = {
         Work.BACKUP: settings.require("backup_machine"),
         Work.JOB: settings.require("job_machine"),
@@ -208,15 +226,15 @@ def aws_adapters(settings: Settings) -> Adapters:
         clock=clock,
         ids=ids,
         catalog=RetryingCatalog(table, ids, Patience(clock, threading.Event().wait, chance)),
-        store=s3_store(settings, clock),
-        workflow=StepFunctionsWorkflow(client("stepfunctions", place), machines),
-        secrets=SecretsManagerSecrets(client("secretsmanager", place), settings.secrets_prefix),
+        store=s3_store(settings, clock, watch),
+        workflow=StepFunctionsWorkflow(watched("stepfunctions"), machines),
+        secrets=SecretsManagerSecrets(watched("secretsmanager"), settings.secrets_prefix),
         signer=KmsSigner(
-            client("kms", place),
+            watched("kms"),
             settings.require("signing_key"),
             settings.require("signing_public_key"),
         ),
-        notifier=SnsNotifier(client("sns", place), settings.require("topic")),
+        notifier=SnsNotifier(watched("sns"), settings.require("topic")),
         engine=lambda: postgres_engine(settings, Path(tempfile.gettempdir()), clock),
     )
 
@@ -229,7 +247,9 @@ def directory_store(settings: Settings) -> ObjectStore:
     return DirectoryStore(objects, link_key(settings), settings.public_url)
 
 
-def s3_store(settings: Settings, clock: Clock) -> ObjectStore:
+def s3_store(
+    settings: Settings, clock: Clock, watch: Callable[[Any], None] = unwatched
+) -> ObjectStore:
     """Return the store in the bucket of the settings, patient with passing troubles."""
     from chalicelib.adapters.aws.clients import Place
     from chalicelib.adapters.aws.retrying_catalog import Patience
@@ -247,6 +267,7 @@ def s3_store(settings: Settings, clock: Clock) -> ObjectStore:
         bucket_owner=settings.s3_bucket_owner,
     )
     client = s3_client(Place(settings.region, settings.s3_endpoint))
+    watch(client)
     patience = Patience(clock, threading.Event().wait, chance, OBJECT_POLICY)
     return RetryingObjectStore(S3ObjectStore(client, keeping, clock), patience)
 

@@ -82,17 +82,29 @@ class ApiServer:
         """Stop answering, close all connections, free the port; stopping again is fine."""
         # Sockets belong to the loop's thread, so it is that thread which closes them.
         if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close)
-            self._thread.join(STOP_TIMEOUT_S)
-            if self._thread.is_alive():
-                raise DeadlineExceeded("the web server did not stop in time")
+            self._server.trigger.pull_trigger(self._close_doors)
         else:
-            self._close()
+            self._close_doors()
         self._server.task_dispatcher.shutdown()
+        self._end_loop()
+        # Requests still at work wake the loop through this pipe. Closed any earlier, or with some
+        # of them left, they would write into whatever file has its number by then.
+        if not self._server.task_dispatcher.threads:
+            self._server.trigger.close()
 
-    def _close(self) -> None:
-        close_all: Callable[..., object] = wasyncore.close_all
-        close_all(self._server._map, ignore_all=True)  # noqa: SLF001 - there is no other way
+    def _close_doors(self) -> None:
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()  # a request that waits for its reader hears of it
+        close: Callable[..., object] = wasyncore.dispatcher.close
+        close(self._server)  # the server's own close would take the trigger along
+
+    def _end_loop(self) -> None:
+        if not self._thread.is_alive():
+            return
+        self._server.trigger.pull_trigger(self._server._map.clear)  # noqa: SLF001 - no other way
+        self._thread.join(STOP_TIMEOUT_S)
+        if self._thread.is_alive():
+            raise DeadlineExceeded("the web server did not stop in time")
 
 
 def _bound(host: str, port: int) -> socket.socket:

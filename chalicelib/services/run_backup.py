@@ -41,6 +41,7 @@ from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.projects import Projects
 from chalicelib.services.seal import Seal, manifest_of
+from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
 
 
@@ -77,6 +78,7 @@ class BackupRunner:
     outbox: Outbox
     deadlines: Deadlines
     owner: str
+    span: Span = untraced
 
     @property
     def seal(self) -> Seal:
@@ -217,6 +219,10 @@ class BackupRunner:
     # -- how steps are run -------------------------------------------------------------------
 
     def _step(self, backup: Backup) -> None:
+        with self.span(f"backup.{backup.step}"):
+            self._claimed_step(backup)
+
+    def _claimed_step(self, backup: Backup) -> None:
         claimed, watch = self._claim(backup.id, backup.step)
         try:
             STEPS[backup.step](self, claimed, watch)

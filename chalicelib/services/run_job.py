@@ -30,6 +30,7 @@ from chalicelib.domain.record import Page, Query, Replace, Write
 from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, SourceReport
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.projects import NewProject, Projects
+from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
 
 
@@ -56,6 +57,7 @@ class JobRunner:
     projects: Projects
     engine: Engine
     owner: str
+    span: Span = untraced
 
     def run(self, job_id: str) -> Job:
         """Do the work and keep its result or its error; a finished job is left as it is."""
@@ -63,7 +65,8 @@ class JobRunner:
         if job.status.is_terminal:
             return job
         try:
-            result = ACTIONS[job.job_kind](self, job)
+            with self.span(f"job.{job.job_kind}"):
+                result = ACTIONS[job.job_kind](self, job)
         except HoldfastError as error:
             return self.fail(job_id, error)
         return self._end(job_id, status=Status.COMPLETED, result=result)

@@ -13,6 +13,7 @@ import sys
 from types import FrameType
 from typing import Protocol
 
+from chalicelib import observability
 from chalicelib.adapters.embedded.processes import die_with_parent
 from chalicelib.bootstrap import Services, build
 from chalicelib.domain.errors import HoldfastError, Internal, LeaseLost, WorkerLost
@@ -30,7 +31,9 @@ def main(arguments: list[str]) -> int:
     # a parent that died while this process was loading would otherwise go unnoticed
     die_with_parent(int(parent[0]) if parent else None)
     signal.signal(signal.SIGTERM, _terminate)
-    services = build(Settings.read(process_environment()))
+    environment = process_environment()
+    observability.configure(environment)
+    services = build(Settings.read(environment))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     runner = _runner(services, Work(work), owner)
     try:

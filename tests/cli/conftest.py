@@ -184,13 +184,12 @@ def served(tmp_path: Path) -> Iterator[Served]:
     settings = Settings(data=tmp_path / "served")
     closing = threading.Event()
     with running_service(Place(settings, {}, port=0), print) as service:
-        engine = ScriptedEngine()
-        adapters = replace(service.services.adapters, engine=lambda: engine)
+        adapters = replace(service.services.adapters, engine=lambda: running.engine)
         services = Services(service.services.settings, adapters)
-        served = Served(services, engine, service.url, first_key(services) or "")
-        worker = threading.Thread(target=served.work, args=(closing,))
+        running = Served(services, ScriptedEngine(), service.url, first_key(services) or "")
+        worker = threading.Thread(target=running.work, args=(closing,))
         worker.start()
-        yield served
+        yield running
         closing.set()
         worker.join()
 
@@ -200,6 +199,21 @@ def remote(shell: Shell, served: Served) -> Shell:
     """A command line with the URL of a service and the key of its admin."""
     remote = {"HOLDFAST_URL": served.url, "HOLDFAST_API_KEY": served.token}
     return Shell({**shell.environment, **remote}, shell.capture)
+
+
+@pytest.fixture
+def remote_project(remote: Shell) -> str:
+    made = remote.run("projects", "create", "postgresql://u:canary-41@h/shop", "--json")
+    return str(made.json["id"])
+
+
+@pytest.fixture
+def remote_backup(remote: Shell, remote_project: str) -> dict[str, Any]:
+    """A completed backup of the scripted engine's bytes."""
+    done = remote.run("backups", "create", "--project", remote_project, "--wait", "--json")
+    assert done.code == 0, done.out
+    made: dict[str, Any] = done.json
+    return made
 
 
 @pytest.fixture(params=["embedded", "http"])

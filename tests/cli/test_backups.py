@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,20 +58,6 @@ FIELDS = {
 WAITED = ("--wait", "--json")
 
 
-@pytest.fixture
-def project(remote: Any) -> str:
-    return _project(remote)
-
-
-@pytest.fixture
-def backup(remote: Any, project: str) -> dict[str, Any]:
-    """A completed backup of DUMP."""
-    done = remote.run("backups", "create", "--project", project, *WAITED)
-    assert done.code == 0, done.out
-    made: dict[str, Any] = done.json
-    return made
-
-
 def _project(shell: Any) -> str:
     made = shell.run("projects", "create", "postgresql://u:canary-41@h/shop", "--json")
     return str(made.json["id"])
@@ -97,14 +82,18 @@ def test_without_waiting_a_backup_is_pending(shell: Any) -> None:
     assert (made["status"], made["name"] != "", made["artefacts"]) == ("pending", True, [])
 
 
-def test_a_waited_for_backup_is_completed_and_told_in_full(backup: dict[str, Any]) -> None:
-    assert backup.keys() == FIELDS
-    assert (backup["status"], backup["validated"], backup["rows"]) == ("completed", True, 42)
-    assert backup["checksum"] == {
+def test_a_waited_for_backup_is_completed_and_told_in_full(remote_backup: dict[str, Any]) -> None:
+    assert remote_backup.keys() == FIELDS
+    assert (remote_backup["status"], remote_backup["validated"], remote_backup["rows"]) == (
+        "completed",
+        True,
+        42,
+    )
+    assert remote_backup["checksum"] == {
         "algorithm": "sha256",
         "value": hashlib.sha256(DUMP).hexdigest(),
     }
-    assert {one["name"] for one in backup["artefacts"]} == {"database.dump"}
+    assert {one["name"] for one in remote_backup["artefacts"]} == {"database.dump"}
 
 
 @pytest.mark.parametrize(
@@ -149,11 +138,11 @@ def test_options_that_cannot_be_are_wrong_usage(either: Any, options: tuple[str,
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "bzip2", "zstd"])
 def test_plain_backups_carry_their_codec_in_the_name(
-    remote: Any, project: str, compression: str
+    remote: Any, remote_project: str, compression: str
 ) -> None:
     options = ("--format", "plain", "--compression", compression)
 
-    made = remote.run("backups", "create", "--project", project, *options, *WAITED).json
+    made = remote.run("backups", "create", "--project", remote_project, *options, *WAITED).json
 
     suffix = {"none": "", "gzip": ".gz", "bzip2": ".bz2", "zstd": ".zst"}[compression]
     assert made["artefacts"][0]["name"] == "database.sql" + suffix
@@ -201,26 +190,30 @@ def test_a_pending_backup_is_cancelled_at_once(shell: Any) -> None:
     assert (cancelled.code, cancelled.json["status"]) == (0, "cancelled")
 
 
-def test_a_backup_that_has_ended_is_not_cancelled(remote: Any, backup: dict[str, Any]) -> None:
-    done = remote.run("backups", "cancel", backup["id"], "--json")
+def test_a_backup_that_has_ended_is_not_cancelled(
+    remote: Any, remote_backup: dict[str, Any]
+) -> None:
+    done = remote.run("backups", "cancel", remote_backup["id"], "--json")
 
     assert (done.code, done.json["error"]["code"]) == (1, "conflict")
 
 
-def test_a_request_waits_until_a_worker_has_time(remote: Any, project: str, served: Any) -> None:
+def test_a_request_waits_until_a_worker_has_time(
+    remote: Any, remote_project: str, served: Any
+) -> None:
     served.hold.set()
-    made = _pending(remote, project)
+    made = _pending(remote, remote_project)
     before = remote.run("backups", "show", made["id"], "--json").json["status"]
 
     served.hold.clear()
-    verified = remote.run("projects", "test", project)
+    verified = remote.run("projects", "test", remote_project)
 
     assert (before, verified.code) == ("pending", 0)
     assert remote.run("backups", "show", made["id"], "--json").json["status"] == "completed"
 
 
 def test_waiting_for_a_backup_that_is_cancelled_ends_with_130(
-    remote: Any, project: str, served: Any
+    remote: Any, remote_project: str, served: Any
 ) -> None:
     def cancel_and_go_on(watch: Watch) -> None:
         (running,) = _items(served)
@@ -231,7 +224,7 @@ def test_waiting_for_a_backup_that_is_cancelled_ends_with_130(
 
     served.engine.during = cancel_and_go_on
 
-    done = remote.run("backups", "create", "--project", project, *WAITED)
+    done = remote.run("backups", "create", "--project", remote_project, *WAITED)
 
     assert (done.code, done.json["error"]["code"]) == (130, "cancelled")
 
@@ -241,114 +234,38 @@ def _items(served: Any) -> list[str]:
 
 
 def test_a_failed_backup_gives_its_exit_code_and_its_hint(
-    remote: Any, project: str, served: Any
+    remote: Any, remote_project: str, served: Any
 ) -> None:
     def refuse() -> None:
         raise LockTimeout("a lock was held for too long", hint="Find who holds it.")
 
     served.engine.planning = refuse
 
-    done = remote.run("backups", "create", "--project", project, "--wait")
+    done = remote.run("backups", "create", "--project", remote_project, "--wait")
 
     assert done.code == 1
     assert done.err.endswith("a lock was held for too long\nhint: Find who holds it.\n")
 
 
-def test_a_link_downloads_without_a_key_as_often_as_it_says(
-    remote: Any, backup: dict[str, Any]
-) -> None:
-    made = remote.run("backups", "link", backup["id"], "--uses", "3", "--hours", "2", "--json").json
-
-    assert made.keys() == {"id", "url", "token", "expires_at", "artefact", "max_uses"}
-    assert (made["artefact"], made["max_uses"]) == ("database.dump", 3)
-    assert made["url"].endswith("/downloads/" + made["token"])
-
-
-def test_a_plain_link_is_on_a_line_of_its_own(remote: Any, backup: dict[str, Any]) -> None:
-    done = remote.run("backups", "link", backup["id"])
-
-    fields = dict(line.split("\t") for line in done.out.splitlines())
-    assert fields["url"].startswith("http://127.0.0.1:")
-
-
-def test_a_download_is_what_was_dumped_under_its_default_name(
-    remote: Any, backup: dict[str, Any]
-) -> None:
-    done = remote.run("backups", "download", backup["id"], "--json")
-
-    name = f"{backup['id']}-database.dump"
-    assert done.json == {
-        "path": name,
-        "bytes": len(DUMP),
-        "sha256": hashlib.sha256(DUMP).hexdigest(),
-    }
-    assert Path(name).read_bytes() == DUMP
-
-
-def test_a_download_takes_no_file_s_place_unless_told_to(
-    remote: Any, backup: dict[str, Any]
-) -> None:
-    Path("mine").write_text("precious")
-
-    refused = remote.run("backups", "download", backup["id"], "-o", "mine")
-    kept = Path("mine").read_text()
-    forced = remote.run("backups", "download", backup["id"], "-o", "mine", "--force")
-
-    assert (refused.code, kept) == (2, "precious")
-    assert (forced.code, Path("mine").read_bytes()) == (0, DUMP)
-
-
-def test_a_download_of_changed_bytes_leaves_no_file(
-    remote: Any, backup: dict[str, Any], served: Any
-) -> None:
-    stored = next((served.services.settings.data / "objects").rglob("database.dump"))
-    stored.chmod(0o600)
-    stored.write_bytes(DUMP[:-1] + b"?")
-
-    done = remote.run("backups", "download", backup["id"], "--json")
-
-    assert (done.code, done.json["error"]["code"]) == (3, "integrity_failed")
-    assert list(Path().iterdir()) == []
-
-
-@pytest.mark.parametrize("artefact", ["schema.dump", "../catalog.sqlite", ""])
-def test_an_artefact_that_is_not_there_is_not_found(
-    remote: Any, backup: dict[str, Any], artefact: str
-) -> None:
-    done = remote.run("backups", "download", backup["id"], "--artefact", artefact)
-
-    assert done.code == 1
-    assert "has no such artefact" in done.err
-
-
-def test_a_backup_without_a_dump_yet_cannot_be_downloaded(shell: Any) -> None:
-    made = _pending(shell, _project(shell))
-
-    done = shell.run("backups", "download", made["id"])
-
-    assert done.code == 1
-    assert "is pending" in done.err
-
-
-def test_a_verified_backup_says_who_read_it(remote: Any, backup: dict[str, Any]) -> None:
-    done = remote.run("backups", "verify", backup["id"], "--json")
+def test_a_verified_backup_says_who_read_it(remote: Any, remote_backup: dict[str, Any]) -> None:
+    done = remote.run("backups", "verify", remote_backup["id"], "--json")
 
     assert done.json == {
-        "backup_id": backup["id"],
+        "backup_id": remote_backup["id"],
         "validated": True,
         "read_by": "pg_restore 18.6",
     }
 
 
 def test_a_damaged_backup_counts_as_not_validated(
-    remote: Any, backup: dict[str, Any], served: Any
+    remote: Any, remote_backup: dict[str, Any], served: Any
 ) -> None:
     stored = next((served.services.settings.data / "objects").rglob("database.dump"))
     stored.chmod(0o600)
     stored.write_bytes(DUMP[:-1] + b"?")
 
-    verified = remote.run("backups", "verify", backup["id"])
-    shown = remote.run("backups", "show", backup["id"], "--json").json
+    verified = remote.run("backups", "verify", remote_backup["id"])
+    shown = remote.run("backups", "show", remote_backup["id"], "--json").json
 
     assert verified.code == 3
     assert (shown["status"], shown["validated"]) == ("completed", False)
@@ -364,43 +281,13 @@ def test_what_people_say_of_a_backup_can_be_changed(shell: Any) -> None:
     assert changed == {**made, **told}
 
 
-def test_a_deletion_asks_first(remote: Any, backup: dict[str, Any]) -> None:
-    asked = remote.run("backups", "delete", backup["id"])
-
-    assert asked.code != 0
-    assert _listed(remote) == [backup["id"]]
-
-
-def test_a_deleted_backup_is_gone_with_its_objects(
-    remote: Any, backup: dict[str, Any], served: Any
+def test_no_answer_repeats_a_password(
+    remote: Any, remote_backup: dict[str, Any], served: Any
 ) -> None:
-    done = remote.run("backups", "delete", backup["id"], "--yes", "--json")
-    served.services.sweeper.sweep()
-
-    assert done.json == {"id": backup["id"], "deleted": True}
-    assert remote.run("backups", "show", backup["id"]).code == 1
-    assert list(served.services.adapters.store.keys("")) == []
-
-
-def test_a_locked_backup_is_not_deleted(remote: Any, backup: dict[str, Any]) -> None:
-    remote.run("backups", "update", backup["id"], "--lock")
-
-    done = remote.run("backups", "delete", backup["id"], "--yes", "--json")
-
-    assert (done.code, done.json["error"]["code"]) == (1, "conflict")
-
-
-def test_a_pending_backup_is_not_deleted(shell: Any) -> None:
-    made = _pending(shell, _project(shell))
-
-    assert shell.run("backups", "delete", made["id"], "--yes").code == 1
-
-
-def test_no_answer_repeats_a_password(remote: Any, backup: dict[str, Any], served: Any) -> None:
     told = [
-        remote.run("backups", "show", backup["id"]).out,
+        remote.run("backups", "show", remote_backup["id"]).out,
         remote.run("backups", "list", "--json").out,
-        json.dumps(backup),
+        json.dumps(remote_backup),
         (served.services.settings.data / "notices.jsonl").read_text(),
     ]
 

@@ -93,20 +93,6 @@ def test_a_foreign_key_is_said_and_can_be_refused(terminal: Any, dumped: Path) -
     assert not Path(elsewhere).exists()
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip", "bzip2", "zstd"])
-def test_plain_files_are_recognised_by_their_first_bytes(
-    terminal: Any, shop_url: str, compression: str
-) -> None:
-    options = ("--format", "plain", "--compression", compression)
-    terminal.run("dump", shop_url, "-o", "shop.sql", *options)
-    (terminal.folder / "shop.sql.manifest.json").unlink()
-
-    done = terminal.run("check", "shop.sql", "--json")
-
-    assert done.code == 0
-    assert (done.json["format"], done.json["compression"]) == ("plain", compression)
-
-
 def test_the_schema_of_a_data_dump_is_checked_too(terminal: Any, shop_url: str) -> None:
     terminal.run("dump", shop_url, "-o", "rows.dump", "--type", "data")
     _cut(terminal.folder / "rows.dump.schema.dump")

@@ -64,6 +64,7 @@ def test_every_layout_passes_with_its_manifest_and_without(shell: Any, dumped: P
 
     assert (beside.code, alone.code) == (0, 0)
     assert (beside.json["signed_by"], alone.json["signed_by"]) == ("ours", None)
+    assert alone.json["format"] == beside.json["format"]
     assert beside.json["raw_bytes"] == alone.json["raw_bytes"] > 30_000
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from chalicelib.domain.connection import Connection
+from chalicelib.ports import SourceReport
+from tests.support.world import ScriptedEngine
 
 CANARY = "canary-pw-31"
 SOURCE = f"postgresql://backup:{CANARY}@db.example.org:6000/shop"
@@ -178,6 +183,26 @@ def test_a_test_tells_what_a_backup_would_meet(remote: Any, served: Any) -> None
         "warnings",
     }
     assert served.engine.connections[0].password == CANARY
+
+
+class WorriedEngine(ScriptedEngine):
+    """Find something that would make every backup fail."""
+
+    def test(self, connection: Connection) -> SourceReport:
+        return replace(super().test(connection), problems=("table t may not be read",))
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_problem_found_by_a_test_is_told_and_ends_with_3(
+    remote: Any, served: Any, form: tuple[str, ...]
+) -> None:
+    served.engine = WorriedEngine()
+    project = _create(remote)["id"]
+
+    done = remote.run("projects", "test", project, *form)
+
+    assert done.code == 3
+    assert "table t may not be read" in done.out
 
 
 def test_an_estimate_tells_sizes(remote: Any) -> None:

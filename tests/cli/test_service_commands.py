@@ -47,14 +47,6 @@ def test_a_project_is_listed_without_its_password(
     assert password not in listed.out + shown.out
 
 
-def test_plain_lists_are_lines_of_tab_separated_fields(terminal: Any, project: str) -> None:
-    listed = terminal.run("projects", "list")
-
-    fields = listed.out.splitlines()[0].split("\t")
-    assert fields[:2] == [project, "shop"]
-    assert len(fields) == 7
-
-
 def test_a_project_can_be_changed_tested_sized_and_deleted(terminal: Any, project: str) -> None:
     changed = terminal.run("projects", "update", project, "--name", "store", "--json")
     tested = terminal.run("projects", "test", project, "--json")
@@ -90,14 +82,6 @@ def test_a_backup_is_downloaded_verified_labelled_and_deleted(
     assert locked.json["locked"] is True
     assert (refused.code, "locked" in refused.err) == (1, True)
     assert deleted.code == 0
-
-
-def test_lists_are_filtered(terminal: Any, backup: dict[str, Any]) -> None:
-    done = terminal.run("backups", "list", "--status", "completed", "--json")
-    none = terminal.run("backups", "list", "--status", "failed", "--json")
-
-    assert [item["id"] for item in done.json["items"]] == [backup["id"]]
-    assert none.json == {"items": [], "next_cursor": None}
 
 
 def test_a_damaged_backup_is_refused_by_verify(terminal: Any, backup: dict[str, Any]) -> None:
@@ -142,17 +126,6 @@ def test_an_interrupted_inline_backup_ends_as_failed(
     ]
 
 
-def test_a_key_is_made_shown_once_and_revoked(terminal: Any) -> None:
-    made = terminal.run("keys", "create", "ci", "--role", "operator", "--days", "7", "--json")
-    revoked = terminal.run("keys", "revoke", made.json["id"])
-    listed = terminal.run("keys", "list", "--json")
-
-    secret = made.json["token"].rpartition("_")[2]
-    assert revoked.code == 0
-    assert secret not in listed.out
-    assert listed.json["items"][0]["revoked_at"] is not None
-
-
 @pytest.mark.parametrize(
     ("environment", "code", "reason"),
     [
@@ -193,10 +166,3 @@ def test_doctor_finds_this_machine_fit(terminal: Any) -> None:
     assert done.code == 0
     assert done.json["healthy"] is True
     assert {f["what"] for f in done.json["findings"]} >= {"python", "postgresql clients"}
-
-
-def test_doctor_fails_when_the_service_does_not_answer(terminal: Any) -> None:
-    done = terminal.run("doctor", HOLDFAST_URL="http://127.0.0.1:1")
-
-    assert done.code == 1
-    assert "no answer from 127.0.0.1" in done.out

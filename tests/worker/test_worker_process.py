@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from chalicelib.bootstrap import Services, embedded
-from chalicelib.domain.backup import Backup, BackupOptions, Status
+from chalicelib.bootstrap import Services
+from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.execution import Work
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.services.backups import NewBackup
-from chalicelib.services.projects import NewProject
-from chalicelib.settings import Settings
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+from tests.support.stack import SETS, Stack, opened
+from tests.support.waiting import PATIENCE_S, await_that
 
 pytestmark = pytest.mark.postgres
 
 
+@pytest.fixture(params=SETS)
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """Give the service as its settings name it, once per set of adapters."""
+    with opened(request.param, request.config, tmp_path) as made:
+        yield made
+
+
 @pytest.fixture
-def services(tmp_path: Path) -> Services:
-    """Give the embedded service over a folder of the test."""
-    return embedded(Settings(data=tmp_path))
+def services(stack: Stack) -> Services:
+    return stack.services
 
 
 @pytest.fixture
@@ -48,38 +46,24 @@ def source(postgres18: LocalPostgres, database: Callable[..., Connection]) -> Co
     return connection
 
 
-def requested(services: Services, source: Connection, **options: object) -> Backup:
-    project = services.projects.create("test", NewProject("shop", source, {}))
-    new = NewBackup(project.id, BackupOptions.model_validate(options))
-    return services.backups.request("test", new)
-
-
-def worker(services: Services, work: str, work_id: str) -> subprocess.Popen[bytes]:
-    environment = {"PATH": os.defpath, **services.settings.to_environment()}
-    command = [sys.executable, "-m", "chalicelib.worker", work, work_id]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        threading.Event().wait(0.01)
-
-
 def is_dumping(services: Services, backup: Backup) -> Callable[[], bool]:
     return lambda: services.backups.get(backup.id).attempt == 1
 
 
-def leftovers(services: Services) -> list[str]:
-    store = services.adapters.store
-    return [*store.keys(""), *(upload.key for upload in store.uploads(""))]
+def bytes_flow(services: Services, backup: Backup) -> Callable[[], bool]:
+    def flow() -> bool:
+        progress = services.backups.progress(backup.id)
+        return progress is not None and progress.raw_bytes_done > 0
+
+    return flow
 
 
-def test_a_worker_takes_a_backup_to_completed(services: Services, source: Connection) -> None:
-    backup = requested(services, source)
+def test_a_worker_takes_a_backup_to_completed(
+    stack: Stack, services: Services, source: Connection
+) -> None:
+    backup = stack.request(source)
 
-    with worker(services, "backup", backup.id) as process:
+    with stack.worker(Work.BACKUP, backup.id) as process:
         process.communicate(timeout=PATIENCE_S)
 
     done = services.backups.get(backup.id)
@@ -88,24 +72,26 @@ def test_a_worker_takes_a_backup_to_completed(services: Services, source: Connec
 
 
 def test_a_worker_that_is_asked_to_end_leaves_a_failed_record_and_nothing_else(
-    services: Services, source: Connection
+    stack: Stack, services: Services, source: Connection
 ) -> None:
-    backup = requested(services, source, compression="bzip2")
+    backup = stack.request(source, compression="bzip2")
 
-    with worker(services, "backup", backup.id) as process:
+    with stack.worker(Work.BACKUP, backup.id) as process:
         await_that(is_dumping(services, backup))
         process.terminate()
         process.communicate(timeout=PATIENCE_S)
 
     done = services.backups.get(backup.id)
     assert done.error is not None
-    assert (done.status, done.error.code, leftovers(services)) == (Status.FAILED, "worker_lost", [])
+    assert (done.status, done.error.code, stack.leftovers()) == (Status.FAILED, "worker_lost", [])
 
 
-def test_a_killed_workers_pg_dump_dies_with_it(services: Services, source: Connection) -> None:
-    backup = requested(services, source, compression="bzip2")
+def test_a_killed_workers_pg_dump_dies_with_it(
+    stack: Stack, services: Services, source: Connection
+) -> None:
+    backup = stack.request(source, compression="bzip2")
 
-    with worker(services, "backup", backup.id) as process:
+    with stack.worker(Work.BACKUP, backup.id) as process:
         await_that(is_dumping(services, backup))
         await_that(lambda: bool(children_of(process.pid)))
         children = children_of(process.pid)
@@ -114,10 +100,12 @@ def test_a_killed_workers_pg_dump_dies_with_it(services: Services, source: Conne
     await_that(lambda: not any(is_running(child) for child in children))
 
 
-def test_a_killed_workers_backup_is_swept_to_failed(services: Services, source: Connection) -> None:
-    backup = requested(services, source, compression="bzip2")
-    with worker(services, "backup", backup.id) as process:
-        await_that(is_dumping(services, backup))
+def test_a_killed_workers_backup_is_swept_to_failed(
+    stack: Stack, services: Services, source: Connection
+) -> None:
+    backup = stack.request(source, compression="bzip2")
+    with stack.worker(Work.BACKUP, backup.id) as process:
+        await_that(bytes_flow(services, backup))
         process.kill()
     services.adapters.workflow.stop(Work.BACKUP, backup.id)
 
@@ -125,14 +113,16 @@ def test_a_killed_workers_backup_is_swept_to_failed(services: Services, source: 
 
     done = services.backups.get(backup.id)
     assert done.error is not None
-    assert (done.error.code, leftovers(services)) == ("worker_lost", [])
+    assert (done.error.code, stack.leftovers()) == ("worker_lost", [])
 
 
-def test_a_cancel_ends_the_dump_within_two_seconds(services: Services, source: Connection) -> None:
-    backup = requested(services, source, compression="bzip2")
+def test_a_cancel_ends_the_dump_within_two_seconds(
+    stack: Stack, services: Services, source: Connection
+) -> None:
+    backup = stack.request(source, compression="bzip2")
 
-    with worker(services, "backup", backup.id) as process:
-        await_that(is_dumping(services, backup))
+    with stack.worker(Work.BACKUP, backup.id) as process:
+        await_that(bytes_flow(services, backup))
         services.backups.cancel("test", backup.id)
         began = time.monotonic()
         await_that(lambda: services.backups.get(backup.id).status.is_terminal)
@@ -140,29 +130,29 @@ def test_a_cancel_ends_the_dump_within_two_seconds(services: Services, source: C
         process.communicate(timeout=PATIENCE_S)
 
     assert services.backups.get(backup.id).status is Status.CANCELLED
-    assert (took_s < 2, leftovers(services)) == (True, [])
+    assert (took_s < 2, stack.leftovers()) == (True, [])
 
 
 def test_two_workers_with_one_backup_make_one_backup(
-    services: Services, source: Connection
+    stack: Stack, services: Services, source: Connection
 ) -> None:
-    backup = requested(services, source)
+    backup = stack.request(source)
 
-    with worker(services, "backup", backup.id) as one, worker(services, "backup", backup.id) as two:
+    with stack.worker(Work.BACKUP, backup.id) as one, stack.worker(Work.BACKUP, backup.id) as two:
         one.communicate(timeout=PATIENCE_S)
         two.communicate(timeout=PATIENCE_S)
 
     done = services.backups.get(backup.id)
     assert (done.status, done.attempt) == (Status.COMPLETED, 1)
-    assert len(leftovers(services)) == 3
+    assert len(stack.leftovers()) == 3
 
 
 def test_a_wrong_password_is_told_and_never_repeated(
-    services: Services, source: Connection
+    stack: Stack, services: Services, source: Connection
 ) -> None:
-    backup = requested(services, Connection(source.endpoint, "canary-wrong-99"))
+    backup = stack.request(Connection(source.endpoint, "canary-wrong-99"))
 
-    with worker(services, "backup", backup.id) as process:
+    with stack.worker(Work.BACKUP, backup.id) as process:
         _, errors = process.communicate(timeout=PATIENCE_S)
 
     done = services.backups.get(backup.id)
@@ -171,11 +161,11 @@ def test_a_wrong_password_is_told_and_never_repeated(
     assert "canary" not in done.model_dump_json() + errors.decode()
 
 
-def test_a_worker_answers_a_test_job(services: Services, source: Connection) -> None:
-    backup = requested(services, source)
+def test_a_worker_answers_a_test_job(stack: Stack, services: Services, source: Connection) -> None:
+    backup = stack.request(source)
     job = services.jobs.request("test", JobKind.TEST, backup.project_id, JobArguments())
 
-    with worker(services, "job", job.id) as process:
+    with stack.worker(Work.JOB, job.id) as process:
         process.communicate(timeout=PATIENCE_S)
 
     done = services.jobs.get(job.id)

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-import boto3
 from botocore.config import Config
 
-from chalicelib.adapters.aws.clients import Place
+from chalicelib.adapters.aws.clients import Place, session_at
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.ports import PartLimits
 
@@ -92,13 +91,6 @@ def s3_client(place: Place, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
 
     A custom endpoint is addressed by path, because it seldom has a name for each bucket.
     """
-    keys = place.credentials
-    session = boto3.session.Session(
-        region_name=place.region,
-        aws_access_key_id=keys.access_key_id,
-        aws_secret_access_key=keys.secret_access_key,
-        aws_session_token=keys.session_token,
-    )
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if place.endpoint_url else "virtual"},
@@ -112,5 +104,5 @@ def s3_client(place: Place, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
         response_checksum_validation="when_supported",
         proxies={},
     )
-    make: Any = session.client
+    make: Any = session_at(place).client
     return make("s3", endpoint_url=place.endpoint_url, config=config)

@@ -7,10 +7,8 @@ whole; any other must have left nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,59 +16,12 @@ from chalicelib.bootstrap import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.manifest import digest
 from chalicelib.domain.object_keys import artefact_key
+from tests.support.crashes import Crash, Fuse, fused
 from tests.support.world import DUMP, World, build_world
-
-PORTS = ("catalog", "store", "signer")
-
-
-class Crash(BaseException):
-    """The death of a process: nothing after it runs."""
-
-
-@dataclass
-class Fuse:
-    """Count calls; blow at one of them."""
-
-    blow_at: int
-    after: bool
-    calls: int = 0
-    blown: bool = field(default=False)
-
-    def call(self, method: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.blown:
-            raise Crash
-        self.calls += 1
-        here = self.calls == self.blow_at
-        if here and not self.after:
-            self._blow()
-        try:
-            return method(*args, **kwargs)
-        finally:
-            if here:  # an answer that is an error is an answer too
-                self._blow()
-
-    def _blow(self) -> None:
-        self.blown = True
-        raise Crash
-
-
-class Fused:
-    """An adapter whose every call goes through the fuse."""
-
-    def __init__(self, adapter: Any, fuse: Fuse) -> None:
-        self._adapter = adapter
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._adapter, name)
-        if not callable(value):
-            return value
-        return lambda *args, **kwargs: self._fuse.call(value, *args, **kwargs)
 
 
 def run_until_crash(world: World, backup: Backup, fuse: Fuse) -> bool:
-    fused: dict[str, Any] = {port: Fused(getattr(world.adapters, port), fuse) for port in PORTS}
-    services = Services(world.services.settings, replace(world.adapters, **fused))
+    services = Services(world.services.settings, fused(world.adapters, fuse))
     try:
         services.backup_runner("worker-1").run(backup.id)
     except Crash:
