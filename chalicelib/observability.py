@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,14 @@ def configure(environment: Mapping[str, str]) -> None:
     _TRACING.enabled = "AWS_LAMBDA_FUNCTION_NAME" in environment and not disabled
 
 
+def described(error: BaseException) -> list[dict[str, object]]:
+    """Return what may be logged of an error and of those behind it: their types and places.
+
+    Never their words: messages of psycopg, pydantic and others may hold a URL with its password.
+    """
+    return [_one_described(one) for one in _chain(error)]
+
+
 @contextmanager
 def span(name: str) -> Iterator[None]:
     """Trace the block as a subsegment; nothing happens where nobody traces.
@@ -73,3 +82,21 @@ def span(name: str) -> Iterator[None]:
         yield
     finally:
         recorder.end_subsegment()
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    # A chain may be a ring: Python lets an error be its own cause's cause.
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.__cause__ or current.__context__
+    return found
+
+
+def _one_described(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }

@@ -6,7 +6,6 @@ role does either, and no body is read before both are clear.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +29,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
-from chalicelib.observability import log
+from chalicelib.observability import described, log
 
 NOBODY: Final = Actor("nobody", Role.VIEWER, projects=())
 SERVER_ERROR: Final = 500
@@ -145,30 +144,11 @@ def _response(route: Route, services: Services, result: object) -> Response:
 
 
 def _record(route: Route, instance: str, error: Exception) -> None:
-    # Types and places only: messages of psycopg, pydantic and others may hold a URL with password.
     log().error(
         "request failed",
         extra={
             "incident": instance,
             "operation": f"{route.method} {route.path}",
-            "exceptions": [_described(one) for one in _chain(error)],
+            "exceptions": described(error),
         },
     )
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    # A chain may be a ring: Python lets an error be its own cause's cause.
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in found:
-        found.append(current)
-        current = current.__cause__ or current.__context__
-    return found
-
-
-def _described(error: BaseException) -> dict[str, object]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return {
-        "type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-    }

@@ -35,13 +35,7 @@ def main(arguments: list[str]) -> int:
     observability.configure(environment)
     services = build(Settings.read(environment))
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    runner = _runner(services, Work(work), owner)
-    try:
-        run(runner, work_id)
-    except LeaseLost as error:
-        sys.stderr.write(f"{work} {work_id}: {error.message}\n")
-        return 1
-    return 0
+    return outcome(_runner(services, Work(work), owner), work_id)
 
 
 class Runner(Protocol):
@@ -68,6 +62,20 @@ def run(runner: Runner, work_id: str) -> None:
         # the type says enough to look for; the text of a foreign error may hold a secret
         runner.fail(work_id, Internal(f"an unexpected {type(error).__name__} ended the run"))
         raise
+
+
+def outcome(runner: Runner, work_id: str) -> int:
+    """Run the work and return the exit code; the log hears types and places of what broke."""
+    try:
+        run(runner, work_id)
+    except LeaseLost as error:
+        sys.stderr.write(f"{work_id}: {error.message}\n")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the entry point; a traceback would show its words
+        broken = {"id": work_id, "exceptions": observability.described(error)}
+        observability.log().error("the run broke", extra=broken)
+        return 1
+    return 0
 
 
 def _runner(services: Services, work: Work, owner: str) -> Runner:

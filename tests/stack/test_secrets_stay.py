@@ -20,6 +20,7 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.local.postgres import LocalPostgres
 from chalicelib.ports import Watch
+from chalicelib.worker.__main__ import outcome
 from tests.support.ministack import Ministack, ministack_of
 from tests.support.seaweedfs import WORKER
 from tests.support.stack import Stack, serving
@@ -176,11 +177,27 @@ def test_a_backup_and_its_download_leave_no_secret_anywhere(
 
     found = places.text() + traces.text() + "".join(capfd.readouterr())
 
-    secrets = [PASSWORD, link["token"].partition(".")[2], signed, key.rpartition(".")[2]]
+    secrets = [PASSWORD, link["token"].partition(".")[2], signed, key.split("_", 2)[2]]
     assert done.status is Status.COMPLETED
     assert backup.id in found
     assert [one for one in [*secrets, str(WORKER.secret_access_key)] if one in found] == []
     assert "X-Amz-Signature" not in found
+
+
+def test_a_run_that_breaks_leaves_no_secret_anywhere(
+    aws: Stack, places: Places, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backup = requested(aws)
+    runner = aws.with_engine(ScriptedEngine(during=breaking)).backup_runner("worker-1")
+
+    exit_code = outcome(runner, backup.id)
+
+    done = aws.services.backups.get(backup.id)
+    found = places.text() + "".join(capfd.readouterr())
+    assert done.error is not None
+    assert (exit_code, done.status, done.error.code) == (1, Status.FAILED, "internal")
+    assert "builtins.ValueError" in found
+    assert PASSWORD not in found
 
 
 @pytest.mark.postgres
