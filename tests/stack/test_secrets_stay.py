@@ -115,7 +115,8 @@ class Places:
         got = self.ministack.client("sqs").receive_message(
             QueueUrl=self.inbox, MaxNumberOfMessages=10
         )
-        yield from (message["Body"] for message in got.get("Messages", []))
+        assert got.get("Messages"), "no notice has come"
+        yield from (message["Body"] for message in got["Messages"])
 
 
 @pytest.fixture
@@ -191,6 +192,7 @@ def test_a_run_that_breaks_leaves_no_secret_anywhere(
     runner = aws.with_engine(ScriptedEngine(during=breaking)).backup_runner("worker-1")
 
     exit_code = outcome(runner, backup.id)
+    aws.services.sweeper.sweep()  # which sends the notices of a run that could not
 
     done = aws.services.backups.get(backup.id)
     found = places.text() + "".join(capfd.readouterr())

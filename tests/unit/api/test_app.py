@@ -13,7 +13,8 @@ from app import app
 ROOT = Path(__file__).parents[3]
 HEAVY = {
     *("boto3", "botocore", "psycopg", "cryptography", "sqlite3", "zstandard"),
-    *("aws_xray_sdk", "aws_lambda_powertools", "chalicelib.engine", "chalicelib.adapters"),
+    *("aws_xray_sdk", "aws_lambda_powertools", "chalicelib.engine"),
+    *("chalicelib.adapters.aws", "chalicelib.adapters.embedded"),
 }
 
 

@@ -48,12 +48,15 @@ def test_a_folder_that_cannot_be_made_is_a_storage_failure(tmp_path: Path) -> No
 
 def test_a_child_does_not_inherit_the_lock(tmp_path: Path) -> None:
     lock = DataLock(tmp_path).__enter__()
-    with subprocess.Popen(["/bin/sleep", "30"], close_fds=False) as child:
+    child = ["/bin/sh", "-c", "echo started; exec sleep 30"]
+    with subprocess.Popen(child, close_fds=False, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         lock.__exit__()
 
         with DataLock(tmp_path):
-            still_runs = child.poll() is None
-        child.kill()
+            still_runs = process.poll() is None
+        process.kill()
 
     assert still_runs
 
