@@ -25,8 +25,8 @@ ZSTD_MAX_WINDOW_BYTES: Final = 64 << 20
 class Encoder(Protocol):
     """Compress a stream piece by piece."""
 
-    def compress(self, data: bytes, /) -> bytes:
-        """Take a piece; return what is ready, maybe nothing."""
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Take a piece, of which nothing is kept; return what is ready, maybe nothing."""
         ...
 
     def flush(self) -> bytes:
@@ -77,8 +77,8 @@ def decoded(compression: Compression, chunks: Iterator[bytes]) -> Iterator[bytes
 class _Identity:
     """Pass bytes through."""
 
-    def compress(self, data: bytes, /) -> bytes:
-        return data
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        return bytes(data)
 
     def flush(self) -> bytes:
         return b""

@@ -16,6 +16,8 @@ from chalicelib.engine.snapshot import BEGIN, Snapshot
 
 # One round trip per table; the savepoint keeps the snapshot when a single table is locked.
 COUNT: Final = "SAVEPOINT one; SELECT count(*) FROM ONLY {}; RELEASE SAVEPOINT one"
+# A count beside a dump must not take more processors of the source than the dump itself.
+ONE_PROCESS: Final = b"SET LOCAL max_parallel_workers_per_gather = 0"
 LOCKED: Final = "another session held a lock on it"
 
 
@@ -30,6 +32,7 @@ def count(sessions: Sessions, snapshot: Snapshot, imported: threading.Event) -> 
         statement = sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot.id))
         session.execute(statement)
         imported.set()
+        session.execute(ONE_PROCESS)
         result = _count_all(session, snapshot.tables)
         session.execute(b"COMMIT")
         session.close()

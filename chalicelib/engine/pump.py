@@ -17,11 +17,8 @@ from chalicelib.engine.process import Child
 CHUNK_BYTES: Final = 1 << 20
 PIPE_BYTES: Final = 1 << 20  # the most an ordinary user may ask for, fs.pipe-max-size
 MILLISECONDS: Final = 1000
-SHORT_READ_BYTES: Final = 1 << 17
-GATHER_S: Final = 0.002
-"""After a short read we let the pipe fill: pg_dump writes some KiB at a time, and waking up for
-each write doubles the processor time. A pipe of 1 MiB does not fill in 2 ms below 500 MB/s, so the
-writer does not wait."""
+SHORTEST_GATHER_S: Final = 0.001
+LONGEST_GATHER_S: Final = 0.016
 
 
 def widen(pipe: IO[bytes]) -> None:
@@ -30,31 +27,58 @@ def widen(pipe: IO[bytes]) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def pump(pipe: IO[bytes], take: Callable[[bytes], object], beat: Callable[[], None]) -> int:
+class Gatherer:
+    """Say how long to let a pipe fill before it is read again.
+
+    pg_dump writes some KiB at a time, and waking up for each write takes more processor time than
+    hashing what was written. So we wait until the pipe is about a quarter full: longer after a read
+    that brought little, shorter, down to not at all, after one that found the pipe filling up, for
+    a writer that finds it full has to wait.
+    """
+
+    def __init__(self, pipe_bytes: int) -> None:
+        """Begin with the shortest wait."""
+        self._little = pipe_bytes // 8
+        self._much = pipe_bytes // 2
+        self.pause_s = 0.0
+
+    def after(self, read_bytes: int) -> float:
+        """Return the seconds to wait after a read that brought so many bytes."""
+        if read_bytes > self._much:
+            self.pause_s = self.pause_s / 2 if self.pause_s > SHORTEST_GATHER_S else 0.0
+        elif read_bytes < self._little:
+            self.pause_s = min(max(self.pause_s * 2, SHORTEST_GATHER_S), LONGEST_GATHER_S)
+        return self.pause_s
+
+
+def pump(pipe: IO[bytes], take: Callable[[memoryview], object], beat: Callable[[], None]) -> int:
     """Give every chunk to `take` until the pipe ends; return how many bytes there were.
 
-    `beat` is called at least every TICK_S, with or without bytes; what it raises ends the pumping.
+    A chunk is lent: its memory takes the next one. `beat` is called at least every TICK_S, with or
+    without bytes; what it raises ends the pumping.
     """
     widen(pipe)
     descriptor = pipe.fileno()
+    gatherer = Gatherer(fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ))
     os.set_blocking(descriptor, False)
     waiter = select.poll()
     waiter.register(descriptor, select.POLLIN)
     gathering = threading.Event()  # never set: a wait with a deadline
+    chunk = memoryview(bytearray(CHUNK_BYTES))
     total = 0
     while True:
         beat()
         try:
-            data = os.read(descriptor, CHUNK_BYTES)
+            size = os.readv(descriptor, [chunk])
         except BlockingIOError:
             waiter.poll(TICK_S * MILLISECONDS)
             continue
-        if not data:
+        if size == 0:
             return total
-        take(data)
-        total += len(data)
-        if len(data) < SHORT_READ_BYTES:
-            gathering.wait(GATHER_S)
+        take(chunk[:size])
+        total += size
+        if pause_s := gatherer.after(size):
+            gathering.wait(pause_s)
 
 
 def feed(pipe: IO[bytes], data: bytes, beat: Callable[[], None]) -> bool:

@@ -227,7 +227,7 @@ class _Run:
         self._store(sink, compressor.flush())
         return total
 
-    def _store(self, sink: Sink, data: bytes) -> None:
+    def _store(self, sink: Sink, data: bytes | memoryview) -> None:
         if data:
             sink.write(data)
             self._pulse.stored_bytes += len(data)

@@ -10,6 +10,7 @@ import errno
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from mmap import mmap
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -41,12 +42,13 @@ class Buffers:
     """Give buffers out and take them back, so that the parts of a stream share their memory.
 
     Fresh memory costs a page fault for every 4 KiB of it, more than hashing and writing together.
+    Whole pages of memory are what a store that writes past the page cache can use as they are.
     """
 
     def __init__(self, scratch: Path | None) -> None:
         """Begin with none; `scratch` is a folder, None: the system's own."""
         self._scratch = scratch
-        self._spare: list[bytearray] = []
+        self._spare: list[mmap] = []
 
     def take(self, part_bytes: int) -> PartBuffer:
         """Return an empty buffer for a part of that size; whoever took it closes it."""
@@ -56,7 +58,7 @@ class Buffers:
             memory = self._spare.pop()
             if len(memory) == part_bytes:
                 return MemoryBuffer(memory, self._spare.append)
-        return MemoryBuffer(bytearray(part_bytes), self._spare.append)
+        return MemoryBuffer(mmap(-1, part_bytes), self._spare.append)
 
     def close(self) -> None:
         """Give all memory back."""
@@ -66,9 +68,9 @@ class Buffers:
 class MemoryBuffer:
     """Gather a part in memory that was made for it."""
 
-    def __init__(self, memory: bytearray, give_back: Callable[[bytearray], object]) -> None:
+    def __init__(self, memory: mmap, give_back: Callable[[mmap], object]) -> None:
         """Begin empty; the memory is handed on when the buffer closes."""
-        self._memory: bytearray | None = memory
+        self._memory: mmap | None = memory
         self._view = memoryview(memory)
         self._give_back = give_back
         self.size_bytes = 0

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 
@@ -68,15 +69,18 @@ class _Bench:
             lambda: self._ours("gzip"),
             lambda: self._pg_dump(Path(os.devnull)),
             lambda: self._pg_dump(target),
+            lambda: self._pg_dump(Path(os.devnull), through=["cat"]),
         ]
-        ours, nowhere, to_file = interleaved(actions, repetitions)
+        ours, nowhere, to_file, through_pipe = interleaved(actions, repetitions)
         size = f"{self._last['bytes'] / 1e6:.0f} MB stored"
         return [
             Row("pg_dump -Fc --compress=gzip:1 to /dev/null", median(nowhere), "s"),
             Row("the same to a file", median(to_file), "s"),
+            Row("the same through `cat` to /dev/null", median(through_pipe), "s"),
             Row("engine stream, hashed and stored", median(ours), "s", note=size),
             Row("engine / pg_dump to /dev/null", ratio(ours, nowhere), "x", OVERHEAD_LIMIT),
             Row("engine / pg_dump to a file", ratio(ours, to_file), "x", OVERHEAD_LIMIT),
+            Row("engine / pg_dump through `cat`", ratio(ours, through_pipe), "x"),
         ]
 
     def memory(self) -> Row:
@@ -103,7 +107,7 @@ class _Bench:
         self._last = json.loads(run.stdout)
         return float(self._last["seconds"])
 
-    def _pg_dump(self, target: Path) -> float:
+    def _pg_dump(self, target: Path, through: Sequence[str] = ()) -> float:
         endpoint = self._server.connection("postgres")
         environment = {
             "PATH": os.defpath,
@@ -113,12 +117,14 @@ class _Bench:
             "PGDATABASE": endpoint.endpoint.database,
             "PGPASSWORD": endpoint.password,
         }
+        dump = [str(self._server.bin_dir / "pg_dump"), "--format=custom", "--compress=gzip:1"]
         began = time.perf_counter()
-        with target.open("wb") as file:
-            subprocess.run(
-                [str(self._server.bin_dir / "pg_dump"), "--format=custom", "--compress=gzip:1"],
-                stdout=file,
-                env=environment,
-                check=True,
-            )
+        with target.open("wb") as file, ExitStack() as readers:
+            out: IO[bytes] = file
+            if through:
+                reader = subprocess.Popen(through, stdin=subprocess.PIPE, stdout=file)
+                readers.enter_context(reader)
+                assert reader.stdin is not None
+                out = readers.enter_context(reader.stdin)
+            subprocess.run(dump, stdout=out, env=environment, check=True)
         return time.perf_counter() - began

@@ -25,10 +25,11 @@ def services(tmp_path: Path) -> Services:
 def _asking(url: str) -> Iterator[None]:
     """Ask for the health of a service again and again, from two threads, until it is gone."""
     answered = threading.Semaphore(0)
+    is_over = threading.Event()  # somebody else may answer on the same port by then
 
     def ask() -> None:
         try:
-            while httpx.get(url + "/health").is_success:
+            while httpx.get(url + "/health").is_success and not is_over.is_set():
                 answered.release()
         except httpx.TransportError:
             return
@@ -38,6 +39,7 @@ def _asking(url: str) -> Iterator[None]:
         asker.start()
     assert answered.acquire(timeout=10)
     yield
+    is_over.set()
     for asker in askers:
         asker.join()
 
