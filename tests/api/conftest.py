@@ -1,4 +1,4 @@
-"""A whole service per test: the real embedded adapters in a folder of its own, no worker."""
+"""A whole service per test, on one machine and on AWS services, with a clock to move, no worker."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.adapters.system import UlidIds
-from chalicelib.bootstrap import Services, embedded_adapters
+from chalicelib.bootstrap import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
 from chalicelib.domain.connection import Connection, Endpoint
@@ -25,7 +24,8 @@ from chalicelib.domain.record import Insert
 from chalicelib.local.server import web_app
 from chalicelib.services.access import NewKey
 from chalicelib.services.projects import NewProject
-from chalicelib.settings import Settings
+from tests.support import seaweedfs
+from tests.support.stack import AWS, EMBEDDED, SETS, aws_settings, embedded_settings, opened_with
 
 PUBLIC_URL = "http://holdfast.test"
 
@@ -56,13 +56,23 @@ def advance(clock: MovableClock) -> Callable[[timedelta], None]:
     return clock.advance
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Hold every promise of the API over both sets; `embedded_only` marks what has no sibling."""
+    if "services" in metafunc.fixturenames:
+        is_alone = metafunc.definition.get_closest_marker("embedded_only") is not None
+        metafunc.parametrize("services", (EMBEDDED,) if is_alone else SETS, indirect=True)
+
+
 @pytest.fixture
-def services(tmp_path: Path, clock: MovableClock) -> Iterator[Services]:
-    settings = Settings(data=tmp_path / "data", public_url=PUBLIC_URL)
-    adapters = replace(embedded_adapters(settings), clock=clock, ids=UlidIds(clock))
-    yield Services(settings, adapters)
-    if isinstance(adapters.catalog, SqliteCatalog):
-        adapters.catalog.close()
+def services(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock
+) -> Iterator[Services]:
+    environment = embedded_settings(tmp_path) | {"HOLDFAST_PUBLIC_URL": PUBLIC_URL}
+    if request.param == AWS:
+        environment |= aws_settings(request.config)
+    with opened_with(request.param, environment, seaweedfs.WORKER) as stack:
+        adapters = replace(stack.services.adapters, clock=clock, ids=UlidIds(clock))
+        yield Services(stack.services.settings, adapters)
 
 
 @pytest.fixture

@@ -223,6 +223,7 @@ def test_what_is_no_cursor_is_refused(client: httpx.Client, cursor: str) -> None
     assert client.get("/v1/backups", params={"cursor": cursor}).status_code == 400
 
 
+@pytest.mark.embedded_only  # the stand-in of DynamoDB is not built for speed
 def test_ten_thousand_backups_do_not_slow_a_page_down(
     client: httpx.Client, services: Services, make_backup: Callable[..., Backup], project: Project
 ) -> None:

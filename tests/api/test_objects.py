@@ -11,6 +11,8 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.project import Project
 from chalicelib.local.objects import etag
 
+pytestmark = pytest.mark.embedded_only  # what is asked here is the local server
+
 CONTENT = bytes(range(256)) * 4097  # a little over a chunk of the store
 
 

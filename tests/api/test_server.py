@@ -23,6 +23,8 @@ from chalicelib.domain.project import Project
 from chalicelib.local.server import ApiServer
 from chalicelib.services.access import NewKey
 
+pytestmark = pytest.mark.embedded_only  # what is asked here is the local server
+
 
 @pytest.fixture
 def server(services: Services) -> Iterator[ApiServer]:

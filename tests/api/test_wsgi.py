@@ -17,6 +17,8 @@ from chalicelib.local.server import web_app
 from chalicelib.local.wsgi import read_body
 from chalicelib.services.access import NewKey
 
+pytestmark = pytest.mark.embedded_only  # what is asked here is the local server
+
 Asked = tuple[int, dict[str, str], bytes]
 
 
