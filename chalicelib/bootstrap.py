@@ -18,7 +18,7 @@ from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.execution import Work
-from chalicelib.observability import span
+from chalicelib.observability import measure, span
 from chalicelib.ports import (
     Catalog,
     Clock,
@@ -33,6 +33,7 @@ from chalicelib.ports import (
 )
 from chalicelib.services.access import Access
 from chalicelib.services.backups import Backups
+from chalicelib.services.figures import Figures
 from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
@@ -69,7 +70,7 @@ class Services:
         self.settings = settings
         self.adapters = adapters
         self._operator_token = operator_token
-        self.ledger = Ledger(adapters.catalog, adapters.clock, adapters.ids)
+        self.ledger = Ledger(adapters.catalog, adapters.clock, adapters.ids, _measure)
 
     @cached_property
     def access(self) -> Access:
@@ -151,6 +152,10 @@ class Services:
             owner=owner,
             span=span,
         )
+
+
+def _measure(figures: Figures) -> None:
+    measure(figures.values, figures.dimensions)
 
 
 def build(settings: Settings, *, operator_token: str | None = None) -> Services:

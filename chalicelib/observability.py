@@ -1,4 +1,4 @@
-"""The log and the traces; the only module that knows Powertools and X-Ray.
+"""The log, the traces and the figures; the only module that knows Powertools and X-Ray.
 
 Nothing is loaded before the first line is written. The log goes to standard error as JSON, one
 object per line. What may be logged: ids, operations, counts, types of errors. What may not: bodies,
@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-SERVICE = "holdfast"
+SERVICE: Final = "holdfast"
+NAMESPACE: Final = "Holdfast"
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -36,11 +37,14 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 @dataclass
-class _Tracing:
-    enabled: bool = False
+class _Watchers:
+    traces: bool = False
+    measures: bool = False
 
 
-_TRACING = _Tracing()
+_WATCHERS = _Watchers()
+UNITS: Final = ("Count", "Seconds", "Bytes")
+"""The last word of a figure's name is its unit, as CloudWatch spells it."""
 
 
 @cache
@@ -52,9 +56,17 @@ def log() -> Logger:
 
 
 def configure(environment: Mapping[str, str]) -> None:
-    """Trace when this runs as a Lambda function, unless POWERTOOLS_TRACE_DISABLED says no."""
-    disabled = environment.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes"}
-    _TRACING.enabled = "AWS_LAMBDA_FUNCTION_NAME" in environment and not disabled
+    """Trace and measure when this runs as a Lambda function, unless Powertools' variables say no.
+
+    They are POWERTOOLS_TRACE_DISABLED and POWERTOOLS_METRICS_DISABLED.
+    """
+
+    def wants(disabling: str) -> bool:
+        disabled = environment.get(disabling, "").lower() in {"1", "true", "yes"}
+        return "AWS_LAMBDA_FUNCTION_NAME" in environment and not disabled
+
+    _WATCHERS.traces = wants("POWERTOOLS_TRACE_DISABLED")
+    _WATCHERS.measures = wants("POWERTOOLS_METRICS_DISABLED")
 
 
 def described(error: BaseException) -> list[dict[str, object]]:
@@ -71,7 +83,7 @@ def span(name: str) -> Iterator[None]:
 
     Neither results nor errors go into the trace: they may hold signed URLs or connection data.
     """
-    if not _TRACING.enabled:
+    if not _WATCHERS.traces:
         yield
         return
     from aws_xray_sdk.core import xray_recorder  # noqa: PLC0415 - half a second at import
@@ -82,6 +94,24 @@ def span(name: str) -> Iterator[None]:
         yield
     finally:
         recorder.end_subsegment()
+
+
+def measure(values: Mapping[str, float], dimensions: Mapping[str, str]) -> None:
+    """Hand figures to CloudWatch, as a line of its embedded metric format on standard output.
+
+    A name ends in its unit (one of UNITS). Nothing happens where nobody reads such lines.
+    """
+    if not _WATCHERS.measures:
+        return
+    from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - as for the log
+
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    for dimension, group in dimensions.items():
+        metrics.add_dimension(dimension, group)
+    for name, value in values.items():
+        unit = next(unit for unit in UNITS if name.endswith(unit))
+        metrics.add_metric(name, unit, value)
+    metrics.flush_metrics()
 
 
 def _chain(error: BaseException) -> list[BaseException]:

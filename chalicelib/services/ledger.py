@@ -11,6 +11,7 @@ from chalicelib.domain.errors import RevisionConflict
 from chalicelib.domain.moves import Stamp
 from chalicelib.domain.record import Insert, Record, Replace, Write
 from chalicelib.ports import Catalog, Clock, Ids
+from chalicelib.services.figures import Measure, figures_of, unmeasured
 
 R = TypeVar("R", bound=Record)
 
@@ -25,6 +26,7 @@ class Ledger:
     catalog: Catalog
     clock: Clock
     ids: Ids
+    measure: Measure = unmeasured
 
     def stamp(self, actor: str) -> Stamp:
         """Return what a decision needs to know of the moment."""
@@ -65,6 +67,8 @@ class Ledger:
                 self.catalog.commit(writes)
             except RevisionConflict:
                 continue
+            if (figures := figures_of(writes)) is not None:
+                self.measure(figures)
             return _after(record, writes)
         raise RevisionConflict(f"the {kind.kind} keeps changing under our hands")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_xray_sdk import core
 
-from chalicelib.observability import configure, log, span
+from chalicelib.observability import configure, log, measure, span
 
 RECORDER: Any = core.xray_recorder  # the SDK has no types
 ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "holdfast-dev"}
@@ -78,3 +78,35 @@ def test_elsewhere_a_span_does_nothing(collector: Collector, environment: dict[s
 
     RECORDER.end_segment()
     assert collector.sent[0].subsegments == []
+
+
+@pytest.fixture
+def measuring() -> Iterator[None]:
+    configure(ON_LAMBDA)
+    yield
+    configure({})
+
+
+@pytest.mark.usefixtures("measuring")
+def test_figures_are_a_line_that_cloudwatch_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    measure({"BackupStoredBytes": 3e9, "BackupsCompletedCount": 1}, {"trigger": "manual"})
+
+    line = json.loads(capsys.readouterr().out)
+    (declared,) = line["_aws"]["CloudWatchMetrics"]
+    units = {metric["Name"]: metric["Unit"] for metric in declared["Metrics"]}
+    assert (declared["Namespace"], line["trigger"]) == ("Holdfast", "manual")
+    assert units == {"BackupStoredBytes": "Bytes", "BackupsCompletedCount": "Count"}
+    assert line["BackupStoredBytes"] == [3e9]
+
+
+@pytest.mark.parametrize("environment", [{}, ON_LAMBDA | {"POWERTOOLS_METRICS_DISABLED": "true"}])
+def test_elsewhere_nothing_is_measured(
+    capsys: pytest.CaptureFixture[str], environment: dict[str, str]
+) -> None:
+    configure(environment)
+    try:
+        measure({"BackupsCompletedCount": 1}, {})
+    finally:
+        configure({})
+
+    assert capsys.readouterr().out == ""
