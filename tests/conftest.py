@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from chalicelib.local.server_programs import find_servers
 
 WHEEL_MAJOR = 18
 DEBIAN_MAJOR = 15
+
+
+def pytest_configure() -> None:
+    """Hear hangups, also when whoever runs the tests does not: our programs leave that as it is."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
