@@ -385,7 +385,7 @@ class DumpRequest:
 
 
 class Engine(Protocol):
-    """Do the PostgreSQL work. Every call may raise the SourceError classes and Internal.
+    """Do the PostgreSQL work. Every call may raise a SourceError or Internal, dump also DumpFailed.
 
     Whatever a call starts (processes, sessions, files) has ended when it returns or raises.
     """

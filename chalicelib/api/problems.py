@@ -23,6 +23,7 @@ STATUS: Final = MappingProxyType(
         "cancelled": 409,
         "conflict": 409,
         "deadline_exceeded": 504,
+        "dump_failed": 502,
         "forbidden": 403,
         "integrity_failed": 500,
         "internal": 500,

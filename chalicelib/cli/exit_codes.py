@@ -18,6 +18,7 @@ EXIT_CODES: Final = {
     "cancelled": INTERRUPTED,
     "conflict": FAILED,
     "deadline_exceeded": FAILED,
+    "dump_failed": FAILED,
     "forbidden": FAILED,
     "integrity_failed": REFUSED,
     "internal": FAILED,

@@ -7,7 +7,7 @@ HoldfastError
 ├── KeepingError: what was made, or the place it is kept in
 │   ├── StorageFailed, IntegrityFailed, ScratchTooSmall
 ├── RunError: the run itself
-│   ├── WorkerLost, LeaseLost, DeadlineExceeded, Cancelled, Internal
+│   ├── DumpFailed, WorkerLost, LeaseLost, DeadlineExceeded, Cancelled, Internal
 └── RequestError: what was asked for
     ├── Unsupported, InvalidRequest, Unauthenticated, Forbidden
     └── NotFound, Conflict, RevisionConflict
@@ -137,6 +137,15 @@ class ScratchTooSmall(KeepingError):
 
 class RunError(HoldfastError):
     """Group failures of a run itself."""
+
+
+class DumpFailed(RunError):
+    """The dump program gave up for a reason that no other class describes."""
+
+    code = "dump_failed"
+    default_hint = (
+        "Read the reason; pg_dump run by hand against the same database shows all it says."
+    )
 
 
 class WorkerLost(RunError):

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Final
 
 READ_BYTES: Final = 1 << 16
@@ -37,14 +37,30 @@ class StderrTail:
 
     def text(self) -> str:
         """Return the errors, or the last lines when there are none, after the pipe's end."""
+        return self.errors() or self._joined(self._tail)
+
+    def errors(self) -> str:
+        """Return what the program called an error or a warning, after the pipe's end."""
         self._thread.join(JOIN_TIMEOUT_S)
-        return b"\n".join(self._errors or self._tail).decode(errors="replace")
+        return self._joined(self._errors)
+
+    def last_words(self) -> str:
+        """Return the last lines that are no news of the program's progress, the last one first.
+
+        The linker, the C library and a crash speak without the program's name.
+        """
+        self._thread.join(JOIN_TIMEOUT_S)
+        return self._joined(line for line in reversed(self._tail) if not OURS.match(line))
 
     @property
     def has_trouble(self) -> bool:
         """Whether an error or a warning was seen."""
         self._thread.join(JOIN_TIMEOUT_S)
         return bool(self._errors)
+
+    @staticmethod
+    def _joined(lines: Iterable[bytes]) -> str:
+        return b"\n".join(lines).decode(errors="replace")
 
     def _drain(self) -> None:
         partial = b""

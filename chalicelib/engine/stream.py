@@ -27,7 +27,7 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format, SourceCounts
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import HoldfastError
+from chalicelib.domain.errors import DumpFailed, HoldfastError, Internal
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.progress import ProgressTracker, TableSize
 from chalicelib.engine.arguments import Stream, dump_arguments
@@ -37,9 +37,9 @@ from chalicelib.engine.connection import SessionOptions
 from chalicelib.engine.counts import count
 from chalicelib.engine.crew import TICK_S, Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
-from chalicelib.engine.faults import translate
+from chalicelib.engine.faults import scrub, translate
 from chalicelib.engine.process import Child, Start
-from chalicelib.engine.pump import await_exit, killed, pump, require_bytes
+from chalicelib.engine.pump import await_exit, pump, require_bytes
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
 from chalicelib.engine.stderr_tail import StderrTail
@@ -203,7 +203,7 @@ class _Run:
             total = self._pump(child, codec, sink)
             code = await_exit(child, self._pulse)
             if code != 0:
-                raise _failure(code, messages.text(), self._request.connection)
+                raise _failure(code, messages, self._request.connection)
         require_bytes(total, "pg_dump")
         return total
 
@@ -240,10 +240,19 @@ class _Run:
             self._pulse.observations.put(lambda tracker: tracker.table_started(name))
 
 
-def _failure(code: int, said: str, connection: Connection) -> HoldfastError:
-    if code < 0 and not said.strip():
-        return killed("pg_dump", code)
-    return translate(said, connection, started=CANNOT_CONNECT.search(said) is None)
+def _failure(code: int, messages: StderrTail, connection: Connection) -> HoldfastError:
+    # News of progress is never read for a reason: it names tables, which may be called anything.
+    said = messages.errors()
+    if code < 0 and not said:
+        return DumpFailed(
+            f"pg_dump was ended by signal {-code}",
+            hint="Look whether the machine ran out of memory, then try again.",
+        )
+    said = said or messages.last_words()
+    found = translate(said, connection, started=CANNOT_CONNECT.search(said) is None)
+    if isinstance(found, Internal):
+        return DumpFailed(f"pg_dump gave up: {scrub(said, connection.password)}")
+    return found
 
 
 def _mark(run_id: str) -> str:

@@ -12,9 +12,9 @@ from chalicelib.domain.backup import BackupOptions, Format
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import (
     DeadlineExceeded,
+    DumpFailed,
     HoldfastError,
     IntegrityFailed,
-    Internal,
     PermissionDenied,
     SourceLost,
     VersionUnsupported,
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.postgres
 GIGABYTE = 1 << 30
 FORGET_TERM = "trap '' TERM"
 HANG = "exec sleep 1000"
+NEWS = "pg_dump: dumping contents of table"
 
 
 class Deadline:
@@ -70,11 +71,12 @@ def stubbed(tmp_path: Path, scratch: Path) -> Callable[[str], Dumper]:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ("echo rows; exit 3", Internal),
+        ("echo rows; exit 3", DumpFailed),
         ("exit 0", IntegrityFailed),
-        ("exit 1", Internal),
-        ("kill -9 $$", Internal),
-        ("echo rows; kill -9 $$", Internal),
+        ("exit 1", DumpFailed),
+        ("kill -9 $$", DumpFailed),
+        ("echo rows; kill -9 $$", DumpFailed),
+        (f"echo '{NEWS} \"public.certificate\"' >&2; kill -9 $$", DumpFailed),
         (
             "echo 'pg_dump: error: server closed the connection unexpectedly' >&2; exit 1",
             SourceLost,
@@ -101,10 +103,19 @@ def test_a_failure_is_what_it_says(
     assert clients_running() == []
 
 
+def test_a_reason_is_never_read_from_news_of_progress(
+    source18: Connection, stubbed: Callable[[str], Dumper]
+) -> None:
+    dumper = stubbed(f"echo out of memory >&2; echo '{NEWS} \"public.refused\"' >&2; exit 1")
+
+    with pytest.raises(DumpFailed, match="gave up: out of memory"):
+        dumper.dump(source18)
+
+
 def test_a_reason_holds_no_password(source18: Connection, stubbed: Callable[[str], Dumper]) -> None:
     dumper = stubbed(f"echo 'pg_dump: error: odd {source18.password} thing' >&2; exit 1")
 
-    with pytest.raises(Internal, match="odd … thing"):
+    with pytest.raises(DumpFailed, match="odd … thing"):
         dumper.dump(source18)
 
 
@@ -164,7 +175,7 @@ def test_a_flood_without_line_ends_is_cut(
 ) -> None:
     dumper = stubbed("head -c 50000000 /dev/zero >&2; exit 1")
 
-    with pytest.raises(Internal) as caught:
+    with pytest.raises(DumpFailed) as caught:
         dumper.dump(source18)
 
     assert len(caught.value.message) < 300
