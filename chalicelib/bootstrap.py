@@ -147,6 +147,7 @@ class Services:
         return JobRunner(
             ledger=self.ledger,
             store=self.adapters.store,
+            signer=self.adapters.signer,
             projects=self.projects,
             engine=self.adapters.engine(),
             owner=owner,

@@ -27,9 +27,10 @@ from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Page, Query, Replace, Write
-from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, SourceReport
+from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, SourceReport
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.projects import NewProject, Projects
+from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
 
@@ -54,6 +55,7 @@ class JobRunner:
 
     ledger: Ledger
     store: ObjectStore
+    signer: Signer
     projects: Projects
     engine: Engine
     owner: str
@@ -112,6 +114,7 @@ class JobRunner:
         verifier = ArchiveVerifier(self.store, self.engine)
         layout = (backup.format, backup.compression)
         try:
+            Seal(self.store, self.signer).require(backup)
             reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
         except IntegrityFailed:
             self._judge(backup_id, validated=False)
@@ -141,7 +144,7 @@ class JobRunner:
                 level=VerificationLevel.ARCHIVE,
                 at=self.ledger.clock.now(),
                 by=by,
-                report="size, checksum and a full read of every artefact",
+                report="manifest, and size, checksum and a full read of every artefact",
             )
             update = {"validated": validated, "verification": verification if validated else None}
             return (Replace(backup.model_copy(update=update)),)

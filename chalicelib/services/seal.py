@@ -68,6 +68,14 @@ class Seal:
             raise IntegrityFailed("the manifest belongs to another attempt")
         return digest(envelope)
 
+    def require(self, backup: Backup) -> None:
+        """Refuse with IntegrityFailed unless the seal that a completed backup names stands."""
+        sealed = self.find(backup)
+        if sealed is None:
+            raise IntegrityFailed("the manifest is not in the store any more")
+        if sealed != backup.manifest_sha256:
+            raise IntegrityFailed("the manifest is not the one that the backup was sealed with")
+
     def keep_counts(self, backup: Backup, counts: SourceCounts) -> None:
         """Store the counts of an attempt for its seal."""
         data = counts.model_dump_json().encode()

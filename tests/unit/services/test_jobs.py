@@ -10,6 +10,7 @@ from chalicelib.domain.backup import Backup, BackupOptions, Status
 from chalicelib.domain.errors import NotFound, SourceUnreachable
 from chalicelib.domain.execution import Work
 from chalicelib.domain.job import Job, JobArguments, JobKind
+from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
 from chalicelib.services.jobs import Jobs
@@ -98,6 +99,38 @@ def test_a_later_verification_that_fails_takes_the_shield_away(world: World) -> 
     assert job.error is not None
     assert job.error.code == "integrity_failed"
     assert (after.status, after.validated) == (Status.COMPLETED, False)
+
+
+def damage(world: World, key: str, content: bytes | None) -> None:
+    store = world.adapters.store
+    store.delete(key)
+    if content is not None:
+        store.put(key, content, content_type="application/octet-stream")
+
+
+@pytest.mark.parametrize("name", ["database.dump", "manifest.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"], ids=["gone", "empty", "other"])
+def test_what_became_of_a_backup_at_rest_is_found(
+    world: World, name: str, content: bytes | None
+) -> None:
+    done = completed(world)
+    damage(world, artefact_key(done, name), content)
+
+    job = run_job(world, JobKind.VERIFY, backup_id=done.id)
+
+    assert job.error is not None
+    assert (job.error.code, world.backup(done).validated) == ("integrity_failed", False)
+
+
+def test_the_manifest_of_another_backup_is_no_seal(world: World) -> None:
+    done, other = completed(world), completed(world)
+    theirs = b"".join(world.adapters.store.read(artefact_key(other, "manifest.json")))
+    damage(world, artefact_key(done, "manifest.json"), theirs)
+
+    job = run_job(world, JobKind.VERIFY, backup_id=done.id)
+
+    assert job.error is not None
+    assert (job.error.code, world.backup(done).validated) == ("integrity_failed", False)
 
 
 def test_a_backup_that_is_not_completed_cannot_be_verified(world: World) -> None:
