@@ -18,6 +18,7 @@ from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.execution import Work
+from chalicelib.domain.rate_limit import Limit
 from chalicelib.observability import measure, span
 from chalicelib.ports import (
     Catalog,
@@ -31,7 +32,7 @@ from chalicelib.ports import (
     Signer,
     Workflow,
 )
-from chalicelib.services.access import Access
+from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
 from chalicelib.services.figures import Figures
 from chalicelib.services.jobs import Jobs
@@ -39,6 +40,7 @@ from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.projects import Projects
+from chalicelib.services.rate_limits import Limits, LocalBuckets, RateLimits, SharedBuckets
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.sweeper import Sweeper
@@ -76,6 +78,21 @@ class Services:
     def access(self) -> Access:
         """The keys."""
         return Access(self.ledger, self._operator_token)
+
+    @cached_property
+    def rate_limits(self) -> RateLimits:
+        """The counters of calls; the operator of this machine goes uncounted."""
+        settings, adapters = self.settings, self.adapters
+        return RateLimits(
+            Limits(
+                requests=Limit("requests", settings.requests_per_minute),
+                starts=Limit("starts", settings.starts_per_minute),
+                strangers=Limit("strangers", settings.strangers_per_minute),
+            ),
+            LocalBuckets(adapters.clock),
+            SharedBuckets(adapters.catalog, adapters.clock),
+            exempt=frozenset({OPERATOR}),
+        )
 
     @cached_property
     def projects(self) -> Projects:

@@ -9,6 +9,9 @@
 | HOLDFAST_LOCK_TIMEOUT_S | 60 | how long a dump waits for a table lock |
 | HOLDFAST_DUMP_DEADLINE_S | 43200 | how long one attempt at a dump may take |
 | HOLDFAST_WORKERS | 2 | backups and jobs that run at once |
+| HOLDFAST_REQUESTS_PER_MINUTE | 600 | requests of one key, per instance; 0 is no limit |
+| HOLDFAST_STARTS_PER_MINUTE | 30 | backups, jobs and links of one key; 0 is no limit |
+| HOLDFAST_STRANGERS_PER_MINUTE | 120 | requests without valid key from one address, per instance |
 | HOLDFAST_URL, HOLDFAST_API_KEY | (none) | the service the command line talks to |
 | HOLDFAST_S3_BUCKET | (none) | keep objects in this bucket instead of the data folder |
 | HOLDFAST_S3_PREFIX | (none) | what every key in the bucket begins with |
@@ -41,6 +44,7 @@ from chalicelib.domain.errors import InvalidRequest
 PREFIX = "HOLDFAST_"
 
 
+PerMinute = Annotated[int, Field(ge=0, le=100_000)]
 ObjectLockSetting = Annotated[str, Field(pattern=r"^(GOVERNANCE|COMPLIANCE):[1-9][0-9]{0,4}$")]
 
 
@@ -56,6 +60,9 @@ class Settings(BaseModel):
     lock_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     dump_deadline_s: Annotated[float, Field(gt=0)] = 43_200.0
     workers: Annotated[int, Field(ge=1, le=64)] = 2
+    requests_per_minute: PerMinute = 600
+    starts_per_minute: PerMinute = 30
+    strangers_per_minute: PerMinute = 120
     s3_bucket: str | None = None
     s3_prefix: str = ""
     s3_endpoint: str | None = None

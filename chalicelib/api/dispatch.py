@@ -64,6 +64,9 @@ class Dispatcher:
         if "idempotency_key" in route.takes:
             arguments["idempotency_key"] = parse_idempotency_key(request)
         wanted = {name: value for name, value in arguments.items() if name in route.takes}
+        # Counted only now: a request that would have been refused anyway starts nothing.
+        if route.starts_work:
+            services.rate_limits.start(actor)
         return _response(route, services, route.handler(**wanted))
 
     def _problem(self, route: Route, error: HoldfastError) -> Problem:
@@ -85,9 +88,11 @@ class Dispatcher:
 
 def _admitted(services: Services, allow: Allow, request: Request) -> Actor:
     if allow.role is None:
+        services.rate_limits.stranger(_address(request))
         return NOBODY
     # First who, then whether: the role a route needs is no news for people without a key.
-    actor = services.access.authenticate(_bearer(request))
+    actor = _authenticated(services, request)
+    services.rate_limits.request(actor)
     if not actor.may(allow.role):
         raise Forbidden(f"this needs the role {allow.role}")
     if allow.everywhere and actor.projects is not None:
@@ -96,6 +101,21 @@ def _admitted(services: Services, allow: Allow, request: Request) -> Actor:
             hint="Use a key that is not limited to projects.",
         )
     return actor
+
+
+def _authenticated(services: Services, request: Request) -> Actor:
+    try:
+        return services.access.authenticate(_bearer(request))
+    except Unauthenticated:
+        # Counted after the look at the key: with 256 random bits nobody guesses one, and so
+        # nobody can lock out the owners of valid keys behind the same address.
+        services.rate_limits.stranger(_address(request))
+        raise
+
+
+def _address(request: Request) -> str:
+    # API Gateway's own word; a header such as X-Forwarded-For is anybody's.
+    return str(request.context.get("identity", {}).get("sourceIp", ""))
 
 
 def _bearer(request: Request) -> str:

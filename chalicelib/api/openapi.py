@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.api.problems import CONTENT_TYPE, Problem
+from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
 from chalicelib.api.requests import OptionFields
 from chalicelib.api.routing import Route
 
@@ -21,6 +21,7 @@ DESCRIPTION: Final = (
     "Errors are problems of RFC 9457 with a stable `code` and a `hint`. "
     "Lists are ordered by creation, newest first, and paged by opaque cursors."
 )
+RATE_LIMITED: Final = STATUS["rate_limited"]
 REASONS: Final = {
     400: "The request cannot be taken; `errors` names the fields.",
     401: "No valid API key was sent.",
@@ -30,6 +31,7 @@ REASONS: Final = {
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     422: "The request is understood, and this version cannot do it.",
+    429: "Too many requests in a short time; `Retry-After` says when to send this again.",
     500: "Something unexpected happened; `instance` names it in the log.",
     503: "The store behind the service failed.",
 }
@@ -133,6 +135,8 @@ def _responses(route: Route) -> dict[str, Json]:
     problem = {CONTENT_TYPE: {"schema": _reference(Problem)}}
     for status in sorted(_problem_statuses(route)):
         responses[str(status)] = {"description": REASONS[status], "content": problem}
+    seconds = {"schema": {"type": "integer", "minimum": 1}}
+    responses[str(RATE_LIMITED)]["headers"] = {"Retry-After": {"required": True, **seconds}}
     return responses
 
 
@@ -148,7 +152,7 @@ def _success(route: Route) -> Json:
 
 def _problem_statuses(route: Route) -> set[int]:
     # What the dispatcher answers everywhere, then what depends on the route.
-    statuses = {400, 413, 415, 500, 503}
+    statuses = {400, 413, 415, RATE_LIMITED, 500, 503}
     if route.allow.role is not None:
         statuses |= {401, 403}
     if route.parameters or "project_id" in route.body.model_fields or "query" in route.takes:

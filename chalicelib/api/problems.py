@@ -32,6 +32,7 @@ STATUS: Final = MappingProxyType(
         "lock_timeout": 504,
         "not_found": 404,
         "permission_denied": 502,
+        "rate_limited": 429,
         "scratch_too_small": 507,
         "source_lost": 502,
         "source_unreachable": 502,
@@ -55,7 +56,10 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Describe a failure to a caller; `instance` names it in the log."""
+    """Describe a failure to a caller; `instance` names it in the log.
+
+    `retry_after_s` says after how many seconds the same request is taken, as Retry-After does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,6 +71,7 @@ class Problem(BaseModel):
     hint: str
     instance: str | None = None
     errors: tuple[FieldProblem, ...] | None = None
+    retry_after_s: int | None = None
 
 
 class Refused(Exception):
@@ -86,7 +91,7 @@ def problem_of(
     instance: str | None = None,
 ) -> Problem:
     """Describe an error; `status` replaces the table's where HTTP has a more exact one."""
-    field = error.fields.get("field")
+    field, wait_s = error.fields.get("field"), error.fields.get("retry_after_s")
     # One field is the rule of the domain; several come from parsing a whole body at once.
     if field and not errors:
         errors = (FieldProblem(field=field, message=error.message),)
@@ -99,6 +104,7 @@ def problem_of(
         hint=error.hint,
         instance=instance,
         errors=errors or None,
+        retry_after_s=int(wait_s) if wait_s else None,
     )
 
 
@@ -108,4 +114,6 @@ def problem_response(problem: Problem) -> Response:
     # RFC 9110 wants a challenge with every 401.
     if problem.status == STATUS["unauthenticated"]:
         headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
+    if problem.retry_after_s is not None:
+        headers["Retry-After"] = str(problem.retry_after_s)
     return Response(problem.model_dump_json(exclude_none=True), headers, problem.status)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType, NoneType
 from typing import Final, TypeVar, get_type_hints
 
@@ -109,6 +109,7 @@ class Route:
     returns: type[BaseModel] | None
     redirects: bool
     takes: frozenset[str]
+    starts_work: bool
 
     @property
     def name(self) -> str:
@@ -130,11 +131,17 @@ class Route:
 ROUTES: Final[list[Route]] = []
 
 
-def route(target: str, allow: Allow, success: Success = OK) -> Callable[[H], H]:
-    """Register the handler for a target such as `GET /v1/backups/{backup_id}`."""
+def route(
+    target: str, allow: Allow, success: Success = OK, *, starts_work: bool = False
+) -> Callable[[H], H]:
+    """Register the handler for a target such as `GET /v1/backups/{backup_id}`.
+
+    What starts work of a worker, or hands data out, is limited more tightly than the rest.
+    """
 
     def register(handler: H) -> H:
-        ROUTES.append(_described(target, allow, success, handler))
+        described = _described(target, allow, success, handler)
+        ROUTES.append(replace(described, starts_work=starts_work))
         return handler
 
     return register
@@ -160,6 +167,7 @@ def _described(target: str, allow: Allow, success: Success, handler: Handler) ->
         returns=None if returned in {NoneType, Redirect} else returned,
         redirects=returned is Redirect,
         takes=frozenset(hints),
+        starts_work=False,
     )
     # Fails at import: no route with an id whose owner nobody checks ever gets as far as a test.
     unknown = set(described.parameters) - RECORDS.keys() - PLAIN

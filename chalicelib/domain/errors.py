@@ -10,7 +10,7 @@ HoldfastError
 │   ├── DumpFailed, WorkerLost, LeaseLost, DeadlineExceeded, Cancelled, Internal
 └── RequestError: what was asked for
     ├── Unsupported, InvalidRequest, Unauthenticated, Forbidden
-    └── NotFound, Conflict, RevisionConflict
+    └── NotFound, Conflict, RevisionConflict, RateLimited
 
 The class name is what a state machine matches, `code` is what a caller sees. API status and exit
 code are total tables over the codes. Messages name things of the caller, never the network behind.
@@ -230,6 +230,14 @@ class RevisionConflict(Conflict):
     """A record changed between reading and writing; read it again and decide again."""
 
     retryable = True
+
+
+class RateLimited(RequestError):
+    """The caller asked for more in a short time than is allowed; `retry_after_s` is a field."""
+
+    code = "rate_limited"
+    retryable = True
+    default_hint = "Wait for the seconds of Retry-After, then send the request again."
 
 
 def all_errors() -> tuple[type[HoldfastError], ...]:

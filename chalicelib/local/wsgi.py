@@ -15,8 +15,7 @@ from typing import IO, Any, Final, cast
 from urllib.parse import quote
 
 from chalice.app import Chalice, Response
-from chalice.config import Config
-from chalice.local import LocalGateway, RouteMatcher
+from chalice.local import LambdaContext, LambdaEventConverter, RouteMatcher
 
 from chalicelib.api.application import SECURITY_HEADERS, method_not_allowed
 from chalicelib.api.parsing import MAX_BODY_BYTES, too_large
@@ -29,6 +28,8 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 BODILESS: Final = frozenset({204, 304})
 DOWNLOADS: Final = "/downloads/"
+REQUEST_MS: Final = 29_000
+"""What API Gateway gives a request."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class ChaliceWsgi:
 
     def __init__(self, app: Chalice) -> None:
         """Look at the routes once."""
-        self._routes = app.routes
+        self._app = app
         self._matcher = RouteMatcher(list(app.routes))
-        self._gateway = LocalGateway(app, Config("dev", config_from_disk={"stages": {"dev": {}}}))
+        self._events = LambdaEventConverter(self._matcher, app.api.binary_types)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -67,20 +68,21 @@ class ChaliceWsgi:
             return reply_of(method_not_allowed(", ".join(allowed)))
         # HEAD goes through as GET: the headers are the same, and `send` leaves the body out.
         query = environ.get("QUERY_STRING", "")
-        event = self._gateway.handle_request(
+        event = self._events.create_lambda_event(
             method="GET" if method == "HEAD" else method,
             path=f"{path}?{query}" if query else path,
             headers=_headers(environ),
             body=read_body(environ) or None,
         )
-        return _reply_of_event(event)
+        event["requestContext"]["identity"]["sourceIp"] = str(environ.get("REMOTE_ADDR", ""))
+        return _reply_of_event(self._app(event, LambdaContext("holdfast", 128, REQUEST_MS)))
 
     def _allowed(self, path: str) -> list[str]:
         try:
             pattern = self._matcher.match_route(path).route
         except ValueError as error:
             raise Refused(problem_of(_no_path())) from error
-        methods = set(self._routes[pattern]) | {"OPTIONS"}
+        methods = set(self._app.routes[pattern]) | {"OPTIONS"}
         # A look at a download must not count as its use, so there is no HEAD for one.
         if "GET" in methods and not path.startswith(DOWNLOADS):
             methods.add("HEAD")

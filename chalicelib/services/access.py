@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from chalicelib.domain.access import (
     Actor,
@@ -18,6 +19,9 @@ from chalicelib.domain.access import (
 from chalicelib.domain.errors import NotFound, Unauthenticated
 from chalicelib.domain.record import Insert, Page, Query, Replace, Write
 from chalicelib.services.ledger import Ledger
+
+OPERATOR: Final = "operator"
+"""The name of whoever holds the operator token; the names of keys begin otherwise."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Access:
     def authenticate(self, token: str) -> Actor:
         """Return who holds this token; Unauthenticated for every other one, without saying why."""
         if self.operator_token is not None and matches(token, hashed(self.operator_token)):
-            return Actor("operator", Role.ADMIN)
+            return Actor(OPERATOR, Role.ADMIN)
         parts = split_token(token)
         if parts is None:
             raise _refused()

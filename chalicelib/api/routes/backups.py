@@ -29,7 +29,7 @@ from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.services.backups import BackupChanges, BackupFilter, NewBackup
 
 
-@route("POST /v1/backups", OPERATOR, Success(202, "/v1/backups/{id}"))
+@route("POST /v1/backups", OPERATOR, Success(202, "/v1/backups/{id}"), starts_work=True)
 def request_backup(call: Call, body: BackupRequest, idempotency_key: str | None) -> BackupView:
     """Request a backup.
 
@@ -108,7 +108,7 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
     return BackupView.of(call.services.backups.cancel(call.actor.name, backup.id))
 
 
-@route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED)
+@route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def verify_backup(call: Call, backup: Backup) -> JobView:
     """Let a worker read a completed backup again, from its first byte to its last."""
     if backup.status is not Status.COMPLETED or backup.chore is not None:

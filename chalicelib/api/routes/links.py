@@ -24,7 +24,7 @@ from chalicelib.domain.record import Query
 from chalicelib.services.links import NewLink
 
 
-@route("POST /v1/backups/{backup_id}/links", OPERATOR, Success(201))
+@route("POST /v1/backups/{backup_id}/links", OPERATOR, Success(201), starts_work=True)
 def create_link(call: Call, backup: Backup, body: LinkRequest) -> NewLinkView:
     """Make a download link for a completed backup.
 

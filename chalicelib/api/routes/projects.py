@@ -26,7 +26,7 @@ from chalicelib.domain.record import Query
 from chalicelib.services.projects import NewProject
 
 
-@route("POST /v1/projects", ADMIN_EVERYWHERE, Success(201, "/v1/projects/{id}"))
+@route("POST /v1/projects", ADMIN_EVERYWHERE, Success(201, "/v1/projects/{id}"), starts_work=True)
 def create_project(call: Call, body: ProjectCreate) -> ProjectView:
     """Create a project.
 
@@ -86,7 +86,7 @@ def delete_project(call: Call, project: Project) -> None:
     call.services.projects.delete(call.actor.name, project.id)
 
 
-@route("POST /v1/projects/{project_id}/test", OPERATOR, JOB_ACCEPTED)
+@route("POST /v1/projects/{project_id}/test", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def test_project(call: Call, project: Project) -> JobView:
     """Let a worker reach the database and say what a backup would meet."""
     return JobView.of(
@@ -94,7 +94,7 @@ def test_project(call: Call, project: Project) -> JobView:
     )
 
 
-@route("POST /v1/projects/{project_id}/estimate", OPERATOR, JOB_ACCEPTED)
+@route("POST /v1/projects/{project_id}/estimate", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def estimate_project(call: Call, project: Project, body: EstimateRequest) -> JobView:
     """Let a worker say how large a backup would be."""
     plan_format(body.options)
