@@ -18,6 +18,7 @@ from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.execution import Work
+from chalicelib.domain.public_hosts import check_public_endpoint
 from chalicelib.domain.rate_limit import Limit
 from chalicelib.observability import measure, span
 from chalicelib.ports import (
@@ -39,7 +40,7 @@ from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
 from chalicelib.services.outbox import Outbox
-from chalicelib.services.projects import Projects
+from chalicelib.services.projects import Projects, any_endpoint
 from chalicelib.services.rate_limits import Limits, LocalBuckets, RateLimits, SharedBuckets
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
@@ -97,7 +98,8 @@ class Services:
     @cached_property
     def projects(self) -> Projects:
         """The projects."""
-        return Projects(self.ledger, self.adapters.secrets)
+        check = check_public_endpoint if self.settings.guards_hosts else any_endpoint
+        return Projects(self.ledger, self.adapters.secrets, check)
 
     @cached_property
     def backups(self) -> Backups:
@@ -314,14 +316,17 @@ def link_key(settings: Settings) -> bytes:
 
 def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:
     """Return the PostgreSQL engine, loading psycopg only now."""
+    from chalicelib.adapters.host_guard import PublicHosts, system_resolve
     from chalicelib.engine.engine import EngineSettings, PostgresEngine
 
+    guard = PublicHosts(system_resolve, clock, threading.Event().wait)
     return PostgresEngine(
         EngineSettings(
             client_dirs=settings.client_dirs,
             floor_policy=settings.floor_policy,
             lock_timeout_s=settings.lock_timeout_s,
             scratch_dir=scratch,
+            guard=guard if settings.guards_hosts else None,
         ),
         clock,
     )

@@ -384,6 +384,18 @@ class DumpRequest:
     run_id: str
 
 
+class HostGuard(Protocol):
+    """Keep connections to hosts that callers name out of the network around us."""
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """Resolve once and return the addresses to try, in order; none unless all are public.
+
+        The caller connects to these and resolves nothing again: a name may change in between.
+        Whether a name is unknown or leads inside cannot be told from the answer or its time.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Do the PostgreSQL work. Every call may raise a SourceError or Internal, dump also DumpFailed.
 

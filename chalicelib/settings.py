@@ -6,6 +6,7 @@
 | HOLDFAST_PUBLIC_URL | http://127.0.0.1:8080 | where callers reach the service, for links |
 | HOLDFAST_CLIENT_DIRS | (none) | folders of PostgreSQL client programs to prefer, by `:` |
 | HOLDFAST_CLIENT_FLOOR | warn, on AWS refuse | clients with known CVEs: `warn` or `refuse` |
+| HOLDFAST_HOST_GUARD | off, on AWS on | reach sources at public addresses only: `on` or `off` |
 | HOLDFAST_LOCK_TIMEOUT_S | 60 | how long a dump waits for a table lock |
 | HOLDFAST_DUMP_DEADLINE_S | 43200 | how long one attempt at a dump may take |
 | HOLDFAST_WORKERS | 2 | backups and jobs that run at once |
@@ -57,6 +58,7 @@ class Settings(BaseModel):
     public_url: str = "http://127.0.0.1:8080"
     client_dirs: tuple[Path, ...] = ()
     client_floor: Literal["warn", "refuse"] | None = None
+    host_guard: Literal["on", "off"] | None = None
     lock_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     dump_deadline_s: Annotated[float, Field(gt=0)] = 43_200.0
     workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -107,6 +109,11 @@ class Settings(BaseModel):
     def floor_policy(self) -> Literal["warn", "refuse"]:
         """What becomes of clients with known CVEs; on AWS the image brings its own, so refuse."""
         return self.client_floor or ("refuse" if self.table else "warn")
+
+    @property
+    def guards_hosts(self) -> bool:
+        """Whether sources must be public; on AWS who names a host need not be who runs us."""
+        return (self.host_guard or ("on" if self.table else "off")) == "on"
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables that make another process of ours read the same settings."""

@@ -62,7 +62,11 @@ class SourceUnreachable(SourceError):
 
     code = "source_unreachable"
     retryable = True
-    default_hint = "Check host, port and database name, and that this machine may reach them."
+    # one hint for all causes: a name that the host guard refuses must look like one that is unknown
+    default_hint = (
+        "Check host, port and database name, and that this machine may reach them;"
+        " where the host guard is on, only public addresses are."
+    )
 
 
 class AuthenticationFailed(SourceError):

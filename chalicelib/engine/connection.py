@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
 
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import Internal
-from chalicelib.engine.faults import translate
+from chalicelib.domain.errors import Internal, SourceUnreachable
+from chalicelib.domain.public_hosts import check_public_endpoint
+from chalicelib.engine.faults import UNANSWERED, translate
+from chalicelib.ports import HostGuard
 
 CONNECT_TIMEOUT_S: Final = 10
 DEAD_PEER_S: Final = 30
@@ -31,16 +33,37 @@ Session = psycopg.Connection[tuple[Any, ...]]
 class SessionOptions:
     """Say how sessions look: their mark in pg_stat_activity, their patience, their address.
 
-    `hostaddr` pins the address a first session reached; TLS still checks the host's name.
+    `hostaddr` pins the address a first session reached; TLS still checks the host's name. Until
+    it is known, a `guard` gives the addresses to try and libpq resolves nothing.
     """
 
     application_name: str
     lock_timeout_s: float
     hostaddr: str | None = None
+    guard: HostGuard | None = None
 
 
 def open_session(connection: Connection, options: SessionOptions) -> Session:
-    """Connect in autocommit mode; raises the SourceError classes."""
+    """Connect in autocommit mode; raises the SourceError classes.
+
+    Under a guard also InvalidRequest, for a host or a port that shows what it is unresolved.
+    """
+    if options.guard is None or options.hostaddr is not None:
+        return _open(connection, options)
+    check_public_endpoint(connection.endpoint)
+    silence = SourceUnreachable(UNANSWERED)
+    for address in options.guard.addresses(connection.endpoint.host):
+        try:
+            return _open(connection, replace(options, hostaddr=address))
+        except SourceUnreachable as error:
+            # as libpq does: the next address only when nothing answered at this one
+            if error.message != UNANSWERED:
+                raise
+            silence = error
+    raise silence
+
+
+def _open(connection: Connection, options: SessionOptions) -> Session:
     with translated(connection, started=False):
         session = psycopg.connect(**_fields(connection, options))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from chalicelib.domain.errors import VersionUnsupported
 from chalicelib.engine import inspection, stream, verify
 from chalicelib.engine.choice import Choice, FloorPolicy, Need, choose, reader
 from chalicelib.engine.clients import Client, Clients, default_folders
+from chalicelib.engine.connection import Session
 from chalicelib.engine.crew import Beat
 from chalicelib.engine.inspection import Facts, looking
 from chalicelib.engine.versions import parse
@@ -22,6 +24,7 @@ from chalicelib.ports import (
     DumpRequest,
     DumpResult,
     Estimate,
+    HostGuard,
     Sink,
     SourceReport,
     Watch,
@@ -34,13 +37,15 @@ MUST_ENCRYPT = frozenset({SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FUL
 class EngineSettings:
     """Say where clients are looked for first, and how patient and how strict the engine is.
 
-    `scratch_dir` takes password files only; it is made when it is not there.
+    `scratch_dir` takes password files only; it is made when it is not there. With a `guard`,
+    sources are reached at addresses it gives and nowhere else.
     """
 
     client_dirs: tuple[Path, ...]
     floor_policy: FloorPolicy
     lock_timeout_s: float
     scratch_dir: Path
+    guard: HostGuard | None = None
 
 
 class PostgresEngine:
@@ -57,23 +62,23 @@ class PostgresEngine:
     def test(self, connection: Connection) -> SourceReport:
         """Reach the server and say what a backup would meet."""
         clients = self._clients.find()
-        with looking(connection, self._settings.lock_timeout_s) as session:
+        with self._looking(connection) as session:
             return inspection.report(session, connection, clients)
 
     def databases(self, connection: Connection) -> tuple[str, ...]:
         """List the databases of the server that can be backed up, without templates."""
-        with looking(connection, self._settings.lock_timeout_s) as session:
+        with self._looking(connection) as session:
             return inspection.databases(session)
 
     def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
         """Size the work from the catalogue, without reading rows."""
-        with looking(connection, self._settings.lock_timeout_s) as session:
+        with self._looking(connection) as session:
             return inspection.estimate(session, options.type)
 
     def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
         """Choose client and codec for this server, or say why none fits."""
         file_format = plan_format(options)
-        with looking(connection, self._settings.lock_timeout_s) as session:
+        with self._looking(connection) as session:
             found = inspection.facts(session)
         need = _need(connection, found, file_format, options.compression)
         choice = choose(self._clients.find(), need, self._settings.floor_policy)
@@ -88,6 +93,7 @@ class PostgresEngine:
             lock_timeout_s=self._settings.lock_timeout_s,
             scratch=self._settings.scratch_dir,
             clock=self._clock,
+            guard=self._settings.guard,
         )
         return stream.dump(setup, request, open_sink, watch)
 
@@ -100,6 +106,9 @@ class PostgresEngine:
             return verify.check_plain(compression, chunks, beat)
         client = reader(self._clients.find(), compression, self._settings.floor_policy)
         return verify.check_custom(client, chunks, beat)
+
+    def _looking(self, connection: Connection) -> AbstractContextManager[Session]:
+        return looking(connection, self._settings.lock_timeout_s, self._settings.guard)
 
     def _planned_client(self, request: DumpRequest) -> Client:
         plan = request.plan

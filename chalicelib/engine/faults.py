@@ -24,6 +24,9 @@ from chalicelib.domain.errors import (
     VersionUnsupported,
 )
 
+UNANSWERED: Final = "no PostgreSQL server answered"
+"""What is said of every host where no session began, whatever is there and whatever it is."""
+
 MAX_NAME = 150
 MAX_REASON = 200
 NAME: Final = re.compile(r"(?:permission denied for|for table|LOCK TABLE) (.+?)(?: IN ACCESS|\n|$)")
@@ -132,7 +135,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row(
         SourceUnreachable,
-        "no PostgreSQL server answered",
+        UNANSWERED,
         pattern="invalid response to SSL negotiation|Is the server running",
         started=False,
     ),
@@ -146,7 +149,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row(
         SourceUnreachable,
-        "no PostgreSQL server answered",
+        UNANSWERED,
         states=("57P", "08"),
         pattern=(
             f"{LOST}|could not translate host name|failed to resolve|[Nn]ame or service not known"
@@ -169,7 +172,7 @@ def translate(
         if row.fits(state or "", text, started=started):
             return row.error(_sentence(row, text, connection), hint=row.hint)
     if not started:
-        return SourceUnreachable("no PostgreSQL server answered")
+        return SourceUnreachable(UNANSWERED)
     return Internal(f"PostgreSQL reported: {scrub(text, connection.password)}")
 
 

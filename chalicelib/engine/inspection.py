@@ -20,7 +20,7 @@ from chalicelib.engine.connection import (
 )
 from chalicelib.engine.faults import printable
 from chalicelib.engine.versions import parse
-from chalicelib.ports import Estimate, SourceReport
+from chalicelib.ports import Estimate, HostGuard, SourceReport
 
 MAX_NAMED: Final = 5
 
@@ -65,9 +65,11 @@ class Facts:
 
 
 @contextmanager
-def looking(connection: Connection, lock_timeout_s: float) -> Iterator[Session]:
+def looking(
+    connection: Connection, lock_timeout_s: float, guard: HostGuard | None
+) -> Iterator[Session]:
     """Open a session for questions, errors translated."""
-    options = SessionOptions("holdfast inspection", lock_timeout_s)
+    options = SessionOptions("holdfast inspection", lock_timeout_s, guard=guard)
     with (
         closing(open_session(connection, options)) as session,
         translated(connection, started=True),

@@ -43,7 +43,7 @@ from chalicelib.engine.pump import await_exit, pump, require_bytes
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
 from chalicelib.engine.stderr_tail import StderrTail
-from chalicelib.ports import Clock, DumpRequest, DumpResult, Sink, Watch
+from chalicelib.ports import Clock, DumpRequest, DumpResult, HostGuard, Sink, Watch
 
 PUBLISH_S: Final = 1.0
 TABLE_START: Final = re.compile(r'pg_dump: dumping contents of table "(.*)"')
@@ -59,13 +59,14 @@ class Setup:
     lock_timeout_s: float
     scratch: Path
     clock: Clock
+    guard: HostGuard | None = None
 
 
 def dump(
     setup: Setup, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
 ) -> DumpResult:
     """Dump into one sink per artefact, as `ports.Engine.dump` says."""
-    options = SessionOptions(_mark(request.run_id), setup.lock_timeout_s)
+    options = SessionOptions(_mark(request.run_id), setup.lock_timeout_s, guard=setup.guard)
     connection = request.connection
     with (
         password_file(connection.password, setup.scratch) as secret,

@@ -23,7 +23,7 @@ from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.progress import Progress
 from chalicelib.engine.clients import Clients, default_folders
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
-from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Sink, Watch
+from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, HostGuard, Sink, Watch
 
 RUN_ID = "01TESTRUN"
 CLIENTS = frozenset({"pg_dump", "pg_restore", "sleep", "yes", "sh"})
@@ -89,10 +89,15 @@ class Dumper:
     """Drive one engine over a scratch folder of its own."""
 
     def __init__(
-        self, scratch: Path, clients: Clients | None = None, *, lock_timeout_s: float = 30.0
+        self,
+        scratch: Path,
+        clients: Clients | None = None,
+        *,
+        lock_timeout_s: float = 30.0,
+        guard: HostGuard | None = None,
     ) -> None:
         self.scratch = scratch
-        settings = EngineSettings((), "warn", lock_timeout_s, scratch)
+        settings = EngineSettings((), "warn", lock_timeout_s, scratch, guard)
         self.clients = clients or Clients(default_folders(()))
         self.clock = SystemClock()
         self.engine = PostgresEngine(settings, self.clock, self.clients)

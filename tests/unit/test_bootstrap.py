@@ -16,6 +16,7 @@ from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.bootstrap import build
+from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.services.links import LinkSigner
 from chalicelib.settings import Settings
@@ -74,6 +75,13 @@ def test_what_aws_cannot_do_without_is_named(missing: str, pem: str) -> None:
 
     with pytest.raises(InvalidRequest, match=f"HOLDFAST_{missing} is missing"):
         build(Settings.read(environment))
+
+
+def test_the_engine_reaches_public_hosts_only_where_the_guard_is_on(tmp_path: Path) -> None:
+    engine = build(Settings(data=tmp_path, host_guard="on")).adapters.engine()
+
+    with pytest.raises(InvalidRequest, match="not a public address"):
+        engine.test(Connection(Endpoint(host="127.0.0.1")))
 
 
 def test_links_are_redeemed_here_unless_a_function_does_it(tmp_path: Path) -> None:

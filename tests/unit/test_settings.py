@@ -34,6 +34,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("WORKERS", "many"),
         ("LOCK_TIMEOUT_S", "-1"),
         ("CLIENT_FLOOR", "ignore"),
+        ("HOST_GUARD", "maybe"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
@@ -51,3 +52,18 @@ def test_a_key_never_shows_and_is_never_handed_on() -> None:
     settings = Settings.read({"HOLDFAST_API_KEY": "canary-11"})
 
     assert "canary-11" not in repr(settings) + str(settings.to_environment())
+
+
+@pytest.mark.parametrize(
+    ("variables", "guards"),
+    [
+        ({}, False),
+        ({"HOLDFAST_HOST_GUARD": "on"}, True),
+        ({"HOLDFAST_TABLE": "holdfast"}, True),
+        ({"HOLDFAST_TABLE": "holdfast", "HOLDFAST_HOST_GUARD": "off"}, False),
+    ],
+)
+def test_hosts_are_guarded_on_aws_unless_it_is_said_otherwise(
+    variables: dict[str, str], *, guards: bool
+) -> None:
+    assert Settings.read(variables).guards_hosts is guards

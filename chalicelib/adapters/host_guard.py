@@ -1,0 +1,51 @@
+"""Give the addresses of a name only if all of them are public, and tell nobody why not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chalicelib.domain.public_hosts import is_public, plain_address
+from chalicelib.ports import Clock
+
+FLOOR_S: Final = 1.0
+"""A name inside is answered from a file in no time and an unknown one is not: both take this."""
+
+MAX_ADDRESSES: Final = 3
+"""Each one tried may take a connect timeout; more would outlast what a caller waits for."""
+
+Resolve = Callable[[str], Sequence[str]]
+
+
+def system_resolve(host: str) -> tuple[str, ...]:
+    """Ask this machine's resolver for all addresses of a name, of both families; none if unknown.
+
+    The resolver's own timeouts bound it, as they bound libpq.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True)
+class PublicHosts:
+    """Implement `ports.HostGuard`; `wait` lets seconds pass, `accepts` judges one address."""
+
+    resolve: Resolve
+    clock: Clock
+    wait: Callable[[float], object]
+    accepts: Callable[[str], bool] = is_public
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """Return what may be connected to, in the resolver's order; nothing if one is inside."""
+        began = self.clock.monotonic()
+        literal = plain_address(host)
+        found = (literal,) if literal else tuple(self.resolve(host))
+        if found and all(self.accepts(address) for address in found):
+            return found[:MAX_ADDRESSES]
+        self.wait(max(0.0, began + FLOOR_S - self.clock.monotonic()))
+        return ()
