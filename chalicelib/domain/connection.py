@@ -8,20 +8,19 @@ rules, into one host, one port, one database, one user and a TLS mode; everythin
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field
 
 from chalicelib.domain.backup import Value
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.connection_url import refused, split_url
 
-ALLOWED_PARAMETERS: Final = frozenset(
-    {"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "application_name"}
-)
 MAX_FIELD = 255
+PORT: Final = re.compile(r"[0-9]{1,5}")
+"""Python's int() would also take 5_432, blanks and the digits of other scripts."""
 
 
 class SslMode(StrEnum):
@@ -84,27 +83,23 @@ def parse_url(url: str) -> Connection:
 
     Raises InvalidRequest, whose message never repeats the URL, because it may hold a password.
     """
+    fields = split_url(url)
+    host = check_host(fields.get("host") or "localhost")
+    port = fields.get("port") or "5432"
+    if PORT.fullmatch(port) is None:
+        raise refused("the port is not a number")
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        endpoint = Endpoint(
+            host=host,
+            port=int(port),
+            database=fields.get("dbname") or fields.get("user") or "postgres",
+            user=fields.get("user") or "postgres",
+            sslmode=SslMode(fields["sslmode"]) if "sslmode" in fields else default_sslmode(host),
+            sslrootcert=fields.get("sslrootcert"),
+        )
     except ValueError as error:
-        raise _refused("the URL cannot be read") from error
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise _refused("the URL must begin with postgresql://")
-    if parts.fragment or "#" in url:
-        raise _refused("a # in a URL must be written %23")
-    fields = _parameters(parts.query)
-    if parts.hostname is not None:
-        fields.setdefault("host", _host(parts.netloc))
-    if port is not None:
-        fields.setdefault("port", str(port))
-    if parts.username:
-        fields.setdefault("user", unquote(parts.username))
-    if parts.password:
-        fields.setdefault("password", unquote(parts.password))
-    if parts.path.strip("/"):
-        fields.setdefault("dbname", unquote(parts.path[1:]))
-    return _connection(fields)
+        raise refused("a part of the URL has a value that cannot be") from error
+    return Connection(endpoint, fields.get("password", ""))
 
 
 def default_sslmode(host: str) -> SslMode:
@@ -120,55 +115,7 @@ def default_sslmode(host: str) -> SslMode:
 def check_host(host: str) -> str:
     """Return the host unless it is one of libpq's ways to name several servers."""
     if "," in host:
-        raise _refused("only one host can be named", "host")
+        raise refused("only one host can be named", "host")
     if not host.startswith("/") and any(c in host for c in "/=@ \t\n"):
-        raise _refused("the host is not a name, an address or a folder", "host")
+        raise refused("the host is not a name, an address or a folder", "host")
     return host
-
-
-def _parameters(query: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as error:
-        raise _refused("the parameters of the URL cannot be read") from error
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise _refused("a parameter of the URL is given twice")
-    if not set(fields) <= ALLOWED_PARAMETERS:
-        # unnamed: a password with a bare ? in it would be read as parameters
-        allowed = ", ".join(sorted(ALLOWED_PARAMETERS))
-        raise _refused(f"a parameter of the URL is not taken; these are: {allowed}")
-    fields.pop("application_name", None)
-    return fields
-
-
-def _host(netloc: str) -> str:
-    # urlsplit lower-cases and strips brackets in .hostname; a unix socket folder is %2Fpath.
-    host = netloc.rpartition("@")[2]
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return unquote(host.rpartition(":")[0] if ":" in host else host)
-
-
-def _connection(fields: dict[str, str]) -> Connection:
-    host = check_host(fields.get("host") or "localhost")
-    try:
-        endpoint = Endpoint(
-            host=host,
-            port=int(fields.get("port") or 5432),
-            database=fields.get("dbname") or fields.get("user") or "postgres",
-            user=fields.get("user") or "postgres",
-            sslmode=SslMode(fields["sslmode"]) if "sslmode" in fields else default_sslmode(host),
-            sslrootcert=fields.get("sslrootcert") or None,
-        )
-    except ValueError as error:
-        raise _refused("a part of the URL has a value that cannot be") from error
-    return Connection(endpoint, fields.get("password", ""))
-
-
-def _refused(message: str, where: str = "url") -> InvalidRequest:
-    return InvalidRequest(
-        message,
-        hint="Write postgresql://user:password@host:port/database?sslmode=require.",
-        field=where,
-    )

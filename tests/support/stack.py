@@ -141,7 +141,7 @@ def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def embedded_settings(folder: Path) -> Variables:
-    """Return what both sets are told: a folder, a free port, any client, sources of this machine."""
+    """Return what both sets are told: a folder, a free port, any client, any source."""
     return {
         "HOLDFAST_DATA": str(folder / "data"),
         "HOLDFAST_PUBLIC_URL": f"http://127.0.0.1:{free_ports(1)[0]}",
