@@ -9,10 +9,13 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what it is, its value, and the limit it must not pass (None: only shown)."""
+    """One figure: what it is, its value, and the limit it must not pass (None: only shown).
+
+    No value: the machine could not measure it, and the note says why.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     limit: float | None = None
     note: str = ""
@@ -20,7 +23,7 @@ class Row:
     @property
     def holds(self) -> bool:
         """Whether the value is within its limit."""
-        return self.limit is None or self.value <= self.limit
+        return self.limit is None or self.value is None or self.value <= self.limit
 
 
 def interleaved(actions: Sequence[Callable[[], float]], repetitions: int) -> list[list[float]]:
@@ -45,5 +48,6 @@ def as_table(rows: Sequence[Row]) -> str:
     for row in rows:
         limit = "" if row.limit is None else f"{row.limit:g}"
         verdict = row.note if row.holds else f"OVER THE LIMIT {row.note}"
-        lines.append(f"| {row.name} | {row.value:.3g} {row.unit} | {limit} | {verdict} |")
+        value = "left out" if row.value is None else f"{row.value:.3g} {row.unit}"
+        lines.append(f"| {row.name} | {value} | {limit} | {verdict} |")
     return "\n".join(lines)

@@ -48,7 +48,7 @@ class Libpq:
             if option.keyword is None:
                 break
             if option.val is not None:
-                named[option.keyword.decode()] = option.val.decode()
+                named[option.keyword.decode()] = option.val.decode(errors="replace")
         self._free_options(options)
         return named
 
