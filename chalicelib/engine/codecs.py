@@ -90,11 +90,38 @@ class _Identity:
         return
 
 
-class _GzipDecoder:
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(GZIP_WINDOW)
+class Inflater(Protocol):
+    """Be what zlib's decompressobj returns, or another library's that behaves the same."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream came to its own end."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What came behind the end."""
+        ...
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        """What was not taken because the output was full."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return at most so many bytes."""
+        ...
+
+
+class DeflateDecoder:
+    """Read one stream of deflate."""
+
+    def __init__(self, stream: Inflater) -> None:
+        """Begin with a fresh stream."""
+        self._stream = stream
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the data holds, in pieces of bounded size."""
         _refuse_more(data, ended=self._stream.eof)
         piece = self._stream.decompress(data, PIECE_BYTES)
         yield piece
@@ -105,6 +132,7 @@ class _GzipDecoder:
         _refuse_more(self._stream.unused_data, ended=True)
 
     def finish(self) -> None:
+        """Refuse a stream that did not come to its own end."""
         _require_end(ended=self._stream.eof)
 
 
@@ -142,7 +170,7 @@ class _ZstdDecoder:
 def _decoder(compression: Compression) -> Decoder:
     match compression:
         case Compression.GZIP:
-            return _GzipDecoder()
+            return DeflateDecoder(zlib.decompressobj(GZIP_WINDOW))
         case Compression.BZIP2:
             return _Bzip2Decoder()
         case Compression.ZSTD:

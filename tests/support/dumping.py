@@ -260,21 +260,25 @@ def _script(archive: bytes, bin_dir: Path) -> bytes:
     return subprocess.run(argv, input=archive, capture_output=True, check=True).stdout
 
 
-def _psql(script: bytes, target: Connection, bin_dir: Path) -> None:
-    endpoint = target.endpoint
-    environment = {
+def client_environment(connection: Connection) -> dict[str, str]:
+    """Return what a stock client program needs to reach a database."""
+    endpoint = connection.endpoint
+    return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "PGHOST": endpoint.host,
         "PGPORT": str(endpoint.port),
         "PGUSER": endpoint.user,
         "PGDATABASE": endpoint.database,
-        "PGPASSWORD": target.password,
+        "PGPASSWORD": connection.password,
     }
+
+
+def _psql(script: bytes, target: Connection, bin_dir: Path) -> None:
     done = subprocess.run(
         [bin_dir / "psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet"],
         input=script,
-        env=environment,
+        env=client_environment(target),
         capture_output=True,
         check=False,
     )

@@ -88,6 +88,41 @@ class ByteStream:
             raise IntegrityFailed(f"a text in the archive claims {size_bytes} bytes")
         return self.take(size_bytes).decode("utf-8", "surrogateescape")
 
+    def run(self) -> Iterator[bytes]:
+        """Yield the bytes of a run: pieces with their length before each, up to an empty one.
+
+        What is yielded is cut differently from the pieces: an uncompressed archive has a piece for
+        each row, and its reader should not have to look at each.
+        """
+        while True:
+            yield from self._whole_pieces()
+            size_bytes = self.integer()
+            if size_bytes == 0:
+                return
+            if size_bytes < 0:
+                raise IntegrityFailed("a piece of a block claims a negative length")
+            yield from self.pieces(size_bytes)
+
+    def _whole_pieces(self) -> Iterator[bytes]:
+        # The pieces that lie whole in the chunk at hand. Local names, because this loop is where
+        # the time goes: an uncompressed archive comes by here once for each row.
+        chunk, at = self._chunk, self._at
+        unpack, prefix_bytes = _INTEGER.unpack_from, _INTEGER_BYTES
+        end_bytes = len(chunk)
+        found: list[bytes] = []
+        keep = found.append
+        while at + prefix_bytes <= end_bytes:
+            sign, size_bytes = unpack(chunk, at)
+            start = at + prefix_bytes
+            end = start + size_bytes
+            if sign or not size_bytes or end > end_bytes:
+                break
+            keep(chunk[start:end])
+            at = end
+        self._at = at
+        if found:
+            yield b"".join(found)
+
     def _advance(self) -> bool:
         # an empty chunk is no end: adapters may yield one
         for chunk in self._chunks:

@@ -1,0 +1,121 @@
+"""Read an archive from its first byte to its last: rows, bytes and SHA-256 of every block.
+
+The chunks may be passed on by whoever gives them, so that one read of the store serves several
+readers. Memory is that of the table of contents and a few chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from chalicelib.domain.block_digest import BlockDigest, LargeObjectSum, object_hash
+from chalicelib.domain.errors import IntegrityFailed
+from chalicelib.engine.archive.blocks import Block, blocks, objects
+from chalicelib.engine.archive.byte_stream import ByteStream
+from chalicelib.engine.archive.decoding import decoded
+from chalicelib.engine.archive.toc import Codec, Toc, TocEntry
+from chalicelib.engine.archive.toc_reader import read_toc
+
+END_MARK: Final = b"\\.\n\n\n"
+"""What pg_dump writes behind the rows of every table."""
+
+_NEWLINES_OF_MARK: Final = END_MARK.count(b"\n")
+_HELD_BYTES: Final = len(END_MARK) + 1
+
+
+@dataclass(frozen=True)
+class ArchiveDigests:
+    """Hold what a full read found, a digest for each block in the order of the archive."""
+
+    toc: Toc
+    blocks: tuple[BlockDigest, ...]
+
+    @property
+    def raw_bytes(self) -> int:
+        """All COPY text and large objects."""
+        return sum(block.raw_bytes for block in self.blocks)
+
+
+@dataclass(frozen=True)
+class TextDigest:
+    """Describe a text; `rows` is None where its lines are no rows."""
+
+    rows: int | None
+    raw_bytes: int
+    sha256: str
+
+
+def digest_archive(chunks: Iterator[bytes]) -> ArchiveDigests:
+    """Read a whole archive; IntegrityFailed unless all of it is there and fits together."""
+    stream = ByteStream(chunks)
+    toc = read_toc(stream)
+    found = tuple(_digest(stream, toc, block, entry) for block, entry in blocks(stream, toc))
+    return ArchiveDigests(toc, found)
+
+
+def digest_copy_text(text: Iterator[bytes]) -> TextDigest:
+    """Read the COPY text of one table up to its end mark, which does not count."""
+    sha256 = hashlib.sha256()
+    newlines = raw_bytes = 0
+    held = b""
+    for piece in text:
+        newlines += piece.count(b"\n")
+        raw_bytes += len(piece)
+        if len(piece) < _HELD_BYTES:
+            piece = held + piece  # noqa: PLW2901 - too short to tell the mark from the rows
+            held = b""
+        sha256.update(held)
+        sha256.update(memoryview(piece)[:-_HELD_BYTES])
+        held = piece[-_HELD_BYTES:]
+    # behind a row, or at the very beginning: a row that ends in these bytes is no mark
+    if held not in {END_MARK, b"\n" + END_MARK}:
+        raise IntegrityFailed("the rows of a table have no end mark")
+    sha256.update(held[: -len(END_MARK)])
+    return TextDigest(newlines - _NEWLINES_OF_MARK, raw_bytes - len(END_MARK), sha256.hexdigest())
+
+
+def digest_text(text: Iterator[bytes]) -> TextDigest:
+    """Read a text whose lines are no rows, such as INSERT statements."""
+    sha256 = hashlib.sha256()
+    raw_bytes = 0
+    for piece in text:
+        raw_bytes += len(piece)
+        sha256.update(piece)
+    return TextDigest(None, raw_bytes, sha256.hexdigest())
+
+
+def _digest(stream: ByteStream, toc: Toc, block: Block, entry: TocEntry) -> BlockDigest:
+    found = _digest_of(stream, toc.header.codec, entry)
+    return BlockDigest(
+        dump_id=entry.dump_id,
+        schema_name=entry.namespace,
+        name=entry.tag,
+        is_large_objects=entry.is_large_objects,
+        offset=block.offset,
+        stored_bytes=stream.position - block.offset,
+        raw_bytes=found.raw_bytes,
+        rows=found.rows,
+        sha256=found.sha256,
+    )
+
+
+def _digest_of(stream: ByteStream, codec: Codec, entry: TocEntry) -> TextDigest:
+    if entry.is_large_objects:
+        return _digest_objects(stream, codec)
+    text = decoded(codec, stream.run())
+    return digest_copy_text(text) if entry.copy_statement else digest_text(text)
+
+
+def _digest_objects(stream: ByteStream, codec: Codec) -> TextDigest:
+    total = LargeObjectSum()
+    for oid in objects(stream):
+        sha256 = object_hash(oid)
+        size_bytes = 0
+        for piece in decoded(codec, stream.run()):
+            sha256.update(piece)
+            size_bytes += len(piece)
+        total.add(size_bytes, sha256.digest())
+    return TextDigest(total.objects, total.raw_bytes, total.sha256)

@@ -1,0 +1,128 @@
+"""Archives of real servers and their own clients are read as the server wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from chalicelib.domain.block_digest import BlockDigest, LargeObjectSum, object_hash
+from chalicelib.domain.connection import Connection
+from chalicelib.engine.archive.digests import ArchiveDigests, digest_archive
+from chalicelib.engine.archive.toc import Codec
+from chalicelib.local.postgres import LocalPostgres
+from tests.support.archives import pieces
+from tests.support.dumping import client_environment, connected, execute
+
+pytestmark = pytest.mark.postgres
+
+ODD = (
+    'CREATE TABLE "odd "" name" ("a b" text, "c,d" int, "e""f" text)',
+    r"""INSERT INTO "odd "" name" VALUES (E'\\.', 1, NULL), (E'x\ty\n', 2, '')""",
+    "CREATE TABLE no_columns ()",
+    "INSERT INTO no_columns DEFAULT VALUES",
+    "CREATE TABLE made (a int, b int GENERATED ALWAYS AS (a * 2) STORED, c int)",
+    "INSERT INTO made (a, c) SELECT g, g FROM generate_series(1, 7) g",
+    "ALTER TABLE made DROP COLUMN c",
+    "SELECT lo_from_bytea(0, ''), lo_from_bytea(4000000000, decode(repeat('ab', 99999), 'hex'))",
+)
+
+Dump = Callable[..., bytes]
+
+
+@pytest.fixture
+def dump(server: LocalPostgres, source: Connection) -> Dump:
+    """Dump with the server's own pg_dump: into a file, which knows offsets, or into a pipe."""
+    execute(source, *ODD)
+
+    def run(*options: str, into: Path | None = None) -> bytes:
+        argv = [str(server.bin_dir / "pg_dump"), "--format=custom", *options]
+        if into is not None:
+            argv.append(f"--file={into}")
+        done = subprocess.run(argv, env=client_environment(source), capture_output=True, check=True)
+        return into.read_bytes() if into else done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(("level", "codec"), [("0", Codec.NONE), ("1", Codec.GZIP)])
+def test_every_table_has_the_digest_of_what_copy_sends(
+    dump: Dump, source: Connection, level: str, codec: Codec
+) -> None:
+    found = read(dump(f"--compress={level}"))
+
+    tables = [one for one in found.blocks if not one.is_large_objects]
+    assert found.toc.header.codec is codec
+    assert {one.name for one in tables} >= {"people", 'odd " name', "no_columns", "made"}
+    assert {one.name: facts(one) for one in tables} == {
+        one.name: sent_by_copy(source, found, one) for one in tables
+    }
+
+
+def test_large_objects_have_the_sum_of_what_the_server_holds(
+    dump: Dump, source: Connection
+) -> None:
+    found = [one for one in read(dump()).blocks if one.is_large_objects]
+
+    total = LargeObjectSum()
+    for oid, data in large_objects(source):
+        sha256 = object_hash(oid)
+        sha256.update(data)
+        total.add(len(data), sha256.digest())
+    assert [(one.rows, one.raw_bytes, one.sha256) for one in found] == [
+        (4, total.raw_bytes, total.sha256)
+    ]
+
+
+def test_a_file_knows_its_offsets_and_a_pipe_does_not(dump: Dump, tmp_path: Path) -> None:
+    filed, piped = read(dump(into=tmp_path / "a.dump")), read(dump())
+
+    assert (filed.toc.is_located, piped.toc.is_located) == (True, False)
+    assert [one.offset for one in filed.blocks] == [one.offset for one in piped.blocks]
+
+
+def test_rows_as_inserts_are_read_as_text(dump: Dump) -> None:
+    found = {one.name: one for one in read(dump("--inserts")).blocks}
+
+    assert (found["people"].rows, found["people"].raw_bytes > 200_000) == (None, True)
+
+
+def test_a_dump_of_the_schema_has_no_blocks(dump: Dump) -> None:
+    found = read(dump("--schema-only"))
+
+    assert (found.blocks, found.raw_bytes) == ((), 0)
+    assert "people" in {entry.tag for entry in found.toc.entries}
+
+
+def read(data: bytes) -> ArchiveDigests:
+    return digest_archive(pieces(data, 1 << 20))
+
+
+def facts(block: BlockDigest) -> tuple[int | None, int, str]:
+    return block.rows, block.raw_bytes, block.sha256
+
+
+def sent_by_copy(
+    source: Connection, found: ArchiveDigests, block: BlockDigest
+) -> tuple[int | None, int, str]:
+    statement = found.toc.by_id[block.dump_id].copy_statement
+    with connected(source) as session, session.cursor() as cursor:
+        asked = statement.replace("FROM stdin;", "TO STDOUT")
+        with cursor.copy(asked.encode()) as copy:
+            text = b"".join(bytes(piece) for piece in copy)
+    return text.count(b"\n"), len(text), hashlib.sha256(text).hexdigest()
+
+
+def large_objects(source: Connection) -> list[tuple[int, bytes]]:
+    with connected(source) as session:
+        query = sql.SQL("SELECT oid, lo_get(oid) FROM pg_largeobject_metadata")
+        return [(int(str(oid)), data_of(data)) for oid, data in session.execute(query)]
+
+
+def data_of(value: object) -> bytes:
+    assert isinstance(value, bytes)
+    return value
