@@ -20,7 +20,9 @@ from chalicelib.domain.backup import (
     Format,
     SourceCounts,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.execution import Work
 from chalicelib.domain.manifest import Signature
 from chalicelib.domain.progress import Progress
@@ -369,10 +371,27 @@ class DumpResult:
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds."""
+    """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds.
+
+    `blocks` are the digests of an archive's blocks; a plain dump has none.
+    """
 
     raw_bytes: int
     read_by: str
+    blocks: tuple[BlockDigest, ...] = ()
+
+
+class Ranges(Protocol):
+    """Give parts of one stored archive."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How long the archive is."""
+        ...
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end`; StorageFailed when the store fails."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -432,4 +451,25 @@ class Engine(Protocol):
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
     ) -> ArchiveReport:
         """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        ...
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        """List what an archive of format custom holds, reading its head only.
+
+        `blocks` are what a full read found, or nothing; they tell sizes that the archive itself
+        does not know. IntegrityFailed for what is no such archive.
+        """
+        ...
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        """Decode the first rows of one table, reading little else where its place is known.
+
+        Where neither the archive nor `blocks` know the place, everything before it is read.
+        NotFound when the archive has no rows of such a table; InvalidRequest when the name fits
+        several.
+        """
         ...

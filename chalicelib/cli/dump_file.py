@@ -183,6 +183,7 @@ class _Run:
             raw_bytes=main.raw_bytes if self.result.raw_bytes is None else self.result.raw_bytes,
             artefacts=tuple(self._artefact(name) for name in self.files),
             counts=self.result.counts,
+            blocks=main.blocks,
             verification=Verification(
                 level=VerificationLevel.ARCHIVE,
                 at=now,

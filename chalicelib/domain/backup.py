@@ -236,6 +236,7 @@ class Backup(Record):
     stored_bytes: int | None = None
     duration_s: float | None = None
     rows: int | None = None
+    has_blocks: bool = False
     manifest_sha256: str | None = None
     validated: bool = False
     verification: Verification | None = None

@@ -17,6 +17,8 @@ class JobKind(StrEnum):
     ESTIMATE = "estimate"
     DISCOVER = "discover"
     VERIFY = "verify"
+    CONTENTS = "contents"
+    ROWS = "rows"
 
 
 class JobArguments(Value):
@@ -24,6 +26,8 @@ class JobArguments(Value):
 
     options: BackupOptions | None = None
     backup_id: str | None = None
+    table: str | None = None
+    limit: int | None = None
 
 
 class Job(Record):

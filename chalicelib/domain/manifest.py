@@ -21,12 +21,16 @@ from chalicelib.domain.backup import (
     Value,
     Verification,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.record import Moment
 
 
 class Manifest(Value):
-    """Version 1 of the description."""
+    """Version 1 of the description.
+
+    `blocks` are those of the dump itself, as the full read found them; a plain dump has none.
+    """
 
     holdfast_manifest: Literal[1] = 1
     backup_id: str
@@ -44,6 +48,7 @@ class Manifest(Value):
     raw_bytes: int | None
     artefacts: tuple[Artefact, ...]
     counts: SourceCounts
+    blocks: tuple[BlockDigest, ...] = ()
     verification: Verification | None = None
 
     @property

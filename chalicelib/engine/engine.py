@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.domain.backup import BackupOptions, Compression, Format, plan_format
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection, SslMode
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import VersionUnsupported
 from chalicelib.engine import inspection, stream, verify
+from chalicelib.engine.archive import inside
 from chalicelib.engine.choice import Choice, FloorPolicy, Need, choose, reader
 from chalicelib.engine.clients import Client, Clients, default_folders
 from chalicelib.engine.connection import Session
@@ -25,6 +28,7 @@ from chalicelib.ports import (
     DumpResult,
     Estimate,
     HostGuard,
+    Ranges,
     Sink,
     SourceReport,
     Watch,
@@ -109,6 +113,18 @@ class PostgresEngine:
 
     def _looking(self, connection: Connection) -> AbstractContextManager[Session]:
         return looking(connection, self._settings.lock_timeout_s, self._settings.guard)
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        """List what an archive of format custom holds, reading its head only."""
+        return inside.contents(source, blocks, Beat(watch, self._clock))
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        """Decode the first rows of one table, reading little else where its place is known."""
+        return inside.rows(source, blocks, wanted, Beat(watch, self._clock))
 
     def _planned_client(self, request: DumpRequest) -> Client:
         plan = request.plan

@@ -7,10 +7,13 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO, Final
 
 from chalicelib.domain.backup import Compression
-from chalicelib.domain.errors import IntegrityFailed
+from chalicelib.domain.block_digest import BlockDigest
+from chalicelib.domain.errors import IntegrityFailed, Unsupported
+from chalicelib.engine.archive.digests import digest_archive
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import decoded
 from chalicelib.engine.environment import LOCALE
@@ -37,10 +40,12 @@ def check_custom(
     with Child(_reader(client)) as child:
         messages = StderrTail(child.stderr)
         swallower = _Swallower(child.stdout)
-        was_taken = _feed_all(child, archive, beat)
+        fed = _Fed(child, archive, beat)
+        blocks = _digests(fed)
+        fed.finish()
         code = await_exit(child, beat)
-    _judge(code, messages, was_taken=was_taken)
-    return ArchiveReport(swallower.total(), f"pg_restore {client.version}")
+    _judge(code, messages, was_taken=fed.was_taken)
+    return ArchiveReport(swallower.total(), f"pg_restore {client.version}", blocks)
 
 
 def check_plain(
@@ -82,12 +87,44 @@ def _reader(client: Client) -> Start:
     )
 
 
-def _feed_all(child: Child, chunks: Iterator[bytes], beat: Callable[[], None]) -> bool:
-    widen(child.stdin)
-    os.set_blocking(child.stdin.fileno(), False)
-    was_taken = all(feed(child.stdin, chunk, beat) for chunk in chunks)
-    child.stdin.close()
-    return was_taken
+def _digests(fed: _Fed) -> tuple[BlockDigest, ...]:
+    try:
+        return digest_archive(iter(fed)).blocks
+    except Unsupported:
+        # a codec or a version that pg_restore may know: it is the judge, and there are no digests
+        return ()
+    except _ReaderGone:
+        return ()
+
+
+class _ReaderGone(Exception):
+    """The child takes no more; its exit code and its messages say why."""
+
+
+class _Fed:
+    """Hand every chunk to a child before passing it on."""
+
+    def __init__(self, child: Child, chunks: Iterator[bytes], beat: Callable[[], None]) -> None:
+        self._child = child
+        self._chunks = chunks
+        self._beat = beat
+        self.was_taken = True
+        widen(child.stdin)
+        os.set_blocking(child.stdin.fileno(), False)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.was_taken = feed(self._child.stdin, chunk, self._beat)
+            if not self.was_taken:
+                raise _ReaderGone
+            yield chunk
+
+    def finish(self) -> None:
+        """Hand over what is left, and the end."""
+        with suppress(_ReaderGone):
+            for _ in iter(self) if self.was_taken else ():
+                pass
+        self._child.stdin.close()
 
 
 def _judge(code: int, messages: StderrTail, *, was_taken: bool) -> None:

@@ -19,6 +19,8 @@ DEADLINES: Final = {
     JobKind.ESTIMATE: timedelta(minutes=5),
     JobKind.DISCOVER: timedelta(minutes=5),
     JobKind.VERIFY: timedelta(hours=12),
+    JobKind.CONTENTS: timedelta(minutes=10),
+    JobKind.ROWS: timedelta(minutes=10),
 }
 MAX_WAIT_S: Final = 20.0
 """API Gateway gives up after 29 s."""

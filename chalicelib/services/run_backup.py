@@ -177,6 +177,8 @@ class BackupRunner:
         watch.phase("verify")
         reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
         main = backup.artefacts[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
+        if reports[0].blocks:
+            self.seal.keep_blocks(backup, reports[0].blocks)
         verification = Verification(
             level=VerificationLevel.ARCHIVE,
             at=self.ledger.clock.now(),
@@ -187,6 +189,7 @@ class BackupRunner:
             watch,
             artefacts=(main, *backup.artefacts[1:]),
             raw_bytes=backup.raw_bytes or reports[0].raw_bytes,
+            has_blocks=bool(reports[0].blocks),
             verification=verification,
             validated=True,
             step=Step.SEAL,
@@ -196,7 +199,8 @@ class BackupRunner:
         """Describe, sign, store."""
         watch.phase("seal")
         project = self.projects.get(backup.project_id)
-        manifest = manifest_of(backup, project.endpoint.database, self.seal.counts(backup))
+        counts, blocks = self.seal.counts(backup), self.seal.blocks(backup)
+        manifest = manifest_of(backup, project.endpoint.database, counts, blocks)
         watch.check()
         sha256 = self.seal.write(backup, manifest)
         self._keep(watch, manifest_sha256=sha256, step=Step.COMPLETE)
@@ -206,7 +210,7 @@ class BackupRunner:
         sealed = self.seal.find(backup)
         if sealed is None or sealed != backup.manifest_sha256:
             raise StorageFailed("the sealed manifest is not in the store any more")
-        self.seal.drop_counts(backup)
+        self.seal.drop_drafts(backup)
         stamp = self.ledger.stamp(self.owner)
         self.ledger.apply(
             Backup,

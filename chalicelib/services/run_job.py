@@ -16,6 +16,7 @@ from chalicelib.domain.backup import (
     Verification,
     VerificationLevel,
 )
+from chalicelib.domain.contents import MAX_RESULT_BYTES, RowsWanted
 from chalicelib.domain.errors import (
     DeadlineExceeded,
     HoldfastError,
@@ -29,6 +30,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Page, Query, Replace, Write
 from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, SourceReport
 from chalicelib.services.ledger import Ledger
+from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
 from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
@@ -104,23 +106,44 @@ class JobRunner:
 
     def verify(self, job: Job) -> dict[str, Any]:
         """Read a completed backup back again; what it finds becomes part of the backup's record."""
-        backup_id = job.arguments.backup_id
-        if backup_id is None:
-            raise InvalidRequest("a verify job needs a backup", field="backup_id")
-        backup = self.ledger.catalog.get(Backup, backup_id)
-        if backup.status is not Status.COMPLETED or not (backup.format and backup.compression):
-            raise InvalidRequest(f"backup is {backup.status}, there is nothing to verify")
+        backup = self._completed(job)
+        if backup.format is None or backup.compression is None:
+            raise Internal("a completed backup has no plan")
         watch = _JobWatch(self.ledger.clock, job.deadline)
         verifier = ArchiveVerifier(self.store, self.engine)
         layout = (backup.format, backup.compression)
         try:
-            Seal(self.store, self.signer).require(backup)
+            Seal(self.store, self.signer).manifest(backup)
             reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
         except IntegrityFailed:
-            self._judge(backup_id, validated=False)
+            self._judge(backup.id, validated=False)
             raise
-        self._judge(backup_id, validated=True, by=reports[0].read_by)
-        return {"backup_id": backup_id, "validated": True, "read_by": reports[0].read_by}
+        self._judge(backup.id, validated=True, by=reports[0].read_by)
+        return {"backup_id": backup.id, "validated": True, "read_by": reports[0].read_by}
+
+    def contents(self, job: Job) -> dict[str, Any]:
+        """List what a completed backup holds, as far as one answer can."""
+        found = self._looker(job).contents(self._completed(job))
+        return found.fitted(MAX_RESULT_BYTES).model_dump(mode="json")
+
+    def rows(self, job: Job) -> dict[str, Any]:
+        """Show the first rows of one table of a completed backup."""
+        wanted = RowsWanted(job.arguments.table or "", job.arguments.limit or 1)
+        found = self._looker(job).rows(self._completed(job), wanted)
+        return found.model_dump(mode="json")
+
+    def _looker(self, job: Job) -> Looker:
+        watch = _JobWatch(self.ledger.clock, job.deadline)
+        return Looker(self.store, Seal(self.store, self.signer), self.engine, watch)
+
+    def _completed(self, job: Job) -> Backup:
+        backup_id = job.arguments.backup_id
+        if backup_id is None:
+            raise InvalidRequest(f"a {job.job_kind} job needs a backup", field="backup_id")
+        backup = self.ledger.catalog.get(Backup, backup_id)
+        if backup.status is not Status.COMPLETED:
+            raise InvalidRequest(f"backup is {backup.status}, there is nothing to read")
+        return backup
 
     def _databases_of(self, project: Project) -> set[str]:
         same = (project.endpoint.host, project.endpoint.port)
@@ -176,6 +199,8 @@ ACTIONS: Final[dict[JobKind, Callable[[JobRunner, Job], dict[str, Any]]]] = {
     JobKind.ESTIMATE: JobRunner.estimate,
     JobKind.DISCOVER: JobRunner.discover,
     JobKind.VERIFY: JobRunner.verify,
+    JobKind.CONTENTS: JobRunner.contents,
+    JobKind.ROWS: JobRunner.rows,
 }
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from chalicelib.domain.backup import Backup, SourceCounts
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Conflict, IntegrityFailed, Internal, NotFound
 from chalicelib.domain.manifest import (
     Manifest,
@@ -22,7 +25,10 @@ from chalicelib.domain.recovery import recovery_text
 from chalicelib.ports import ObjectStore, Signer
 
 COUNTS = "counts.json"
-"""Counts between the dump and the seal, which may be two invocations; the manifest holds them."""
+BLOCKS = "blocks.json"
+"""What dump and verification found, until the seal, which may be another invocation."""
+
+_BLOCKS = TypeAdapter(tuple[BlockDigest, ...])
 
 
 @dataclass(frozen=True)
@@ -61,20 +67,21 @@ class Seal:
             envelope = self._read(artefact_key(backup, MANIFEST))
         except NotFound:
             return None
-        signed = parse_envelope(envelope)
-        self.signer.verify(signed.payload.encode(), signed.signature)
-        manifest = signed.manifest
-        if (manifest.backup_id, manifest.attempt) != (backup.id, backup.attempt):
-            raise IntegrityFailed("the manifest belongs to another attempt")
+        self._checked(backup, envelope)
         return digest(envelope)
 
-    def require(self, backup: Backup) -> None:
-        """Refuse with IntegrityFailed unless the seal that a completed backup names stands."""
-        sealed = self.find(backup)
-        if sealed is None:
-            raise IntegrityFailed("the manifest is not in the store any more")
-        if sealed != backup.manifest_sha256:
+    def manifest(self, backup: Backup) -> Manifest:
+        """Return the manifest of a completed backup.
+
+        IntegrityFailed unless it is there, the one that the record names, and signed by us.
+        """
+        try:
+            envelope = self._read(artefact_key(backup, MANIFEST))
+        except NotFound as error:
+            raise IntegrityFailed("the manifest is not in the store any more") from error
+        if digest(envelope) != backup.manifest_sha256:
             raise IntegrityFailed("the manifest is not the one that the backup was sealed with")
+        return self._checked(backup, envelope)
 
     def keep_counts(self, backup: Backup, counts: SourceCounts) -> None:
         """Store the counts of an attempt for its seal."""
@@ -85,9 +92,29 @@ class Seal:
         """Return the counts that the dump kept."""
         return SourceCounts.model_validate_json(self._read(artefact_key(backup, COUNTS)))
 
-    def drop_counts(self, backup: Backup) -> None:
-        """Remove the counts once the manifest holds them."""
+    def keep_blocks(self, backup: Backup, blocks: tuple[BlockDigest, ...]) -> None:
+        """Store what the full read of an attempt found, for its seal."""
+        self._put(artefact_key(backup, BLOCKS), _BLOCKS.dump_json(blocks), "application/json")
+
+    def blocks(self, backup: Backup) -> tuple[BlockDigest, ...]:
+        """Return the blocks that the verification kept, if it kept any."""
+        if not backup.has_blocks:
+            return ()
+        return _BLOCKS.validate_json(self._read(artefact_key(backup, BLOCKS)))
+
+    def drop_drafts(self, backup: Backup) -> None:
+        """Remove counts and blocks once the manifest holds them."""
         self.store.delete(artefact_key(backup, COUNTS))
+        if backup.has_blocks:
+            self.store.delete(artefact_key(backup, BLOCKS))
+
+    def _checked(self, backup: Backup, envelope: bytes) -> Manifest:
+        signed = parse_envelope(envelope)
+        self.signer.verify(signed.payload.encode(), signed.signature)
+        manifest = signed.manifest
+        if (manifest.backup_id, manifest.attempt) != (backup.id, backup.attempt):
+            raise IntegrityFailed("the manifest belongs to another attempt")
+        return manifest
 
     def _read(self, key: str) -> bytes:
         return b"".join(self.store.read(key))
@@ -101,7 +128,9 @@ class Seal:
                 raise
 
 
-def manifest_of(backup: Backup, database: str, counts: SourceCounts) -> Manifest:
+def manifest_of(
+    backup: Backup, database: str, counts: SourceCounts, blocks: tuple[BlockDigest, ...] = ()
+) -> Manifest:
     """Describe a backup whose dump was verified."""
     if not (backup.format and backup.compression and backup.engine and backup.started_at):
         raise Internal("a backup without a plan cannot be sealed")
@@ -121,5 +150,6 @@ def manifest_of(backup: Backup, database: str, counts: SourceCounts) -> Manifest
         raw_bytes=backup.raw_bytes,
         artefacts=backup.artefacts,
         counts=counts,
+        blocks=blocks,
         verification=backup.verification,
     )

@@ -119,7 +119,7 @@ class Sweeper:
 
         after = self.ledger.apply(Backup, backup_id, decide)
         if after.status is Status.COMPLETED:
-            Seal(self.store, self.signer).drop_counts(backup)
+            Seal(self.store, self.signer).drop_drafts(backup)
             report.rolled_forward += 1
         else:
             report.failed += 1

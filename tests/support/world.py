@@ -25,17 +25,21 @@ from chalicelib.domain.backup import (
     TableCount,
     plan_format,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import dump_names
 from chalicelib.domain.project import Project
+from chalicelib.engine.archive import inside
 from chalicelib.ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,
     DumpResult,
     Estimate,
+    Ranges,
     Sink,
     SourceReport,
     Watch,
@@ -74,6 +78,7 @@ class ScriptedEngine:
     planning: Callable[[], None] = lambda: None
     checking: Callable[[], None] = lambda: None
     database_names: tuple[str, ...] = ("app", "billing")
+    blocks: tuple[BlockDigest, ...] = ()
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
 
@@ -137,7 +142,17 @@ class ScriptedEngine:
         data = b"".join(chunks)
         if data != self.content:
             raise IntegrityFailed("not the bytes that were dumped")
-        return ArchiveReport(raw_bytes=len(data) * 3, read_by="pg_restore 18.6")
+        return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks)
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        return inside.contents(source, blocks, watch.check)
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        return inside.rows(source, blocks, wanted, watch.check)
 
 
 @dataclass

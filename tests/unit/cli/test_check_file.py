@@ -25,7 +25,9 @@ from chalicelib.domain.backup import (
     Format,
     SourceCounts,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest, digest
 from chalicelib.ports import (
@@ -34,6 +36,7 @@ from chalicelib.ports import (
     DumpRequest,
     DumpResult,
     Estimate,
+    Ranges,
     Sink,
     SourceReport,
     Watch,
@@ -75,6 +78,16 @@ class CredulousEngine:
     def dump(
         self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
     ) -> DumpResult:
+        raise NotImplementedError
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        raise NotImplementedError
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
         raise NotImplementedError
 
     def check(

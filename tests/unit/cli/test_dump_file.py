@@ -23,7 +23,9 @@ from chalicelib.domain.backup import (
     SourceCounts,
     TableCount,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import (
     Cancelled,
     HoldfastError,
@@ -37,6 +39,7 @@ from chalicelib.ports import (
     DumpRequest,
     DumpResult,
     Estimate,
+    Ranges,
     Sink,
     SourceReport,
     Watch,
@@ -82,6 +85,16 @@ class ToldEngine:
         self.dumping(watch)
         table = TableCount(schema_name="public", table="t", rows=7)
         return DumpResult(SourceCounts(tables=(table,)), raw_bytes=None)
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        raise NotImplementedError
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        raise NotImplementedError
 
     def check(
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
