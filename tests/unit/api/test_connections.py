@@ -43,7 +43,12 @@ def test_no_url_ends_in__a_connection_or_an_error_of_ours(text: str) -> None:
         assert "," not in new_connection(request).endpoint.host
 
 
-@pytest.mark.parametrize("letter", ["\x00", "\n", "\r"])
+def test_a_password_with_a_nul_is_refused_as_libpq_does() -> None:
+    with pytest.raises(InvalidRequest, match="NUL"):
+        new_connection(ProjectCreate(url=SecretStr("postgresql://u:a%00b@h/d")))
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r"])
 def test_a_password_that_no_password_file_can_hold_is_refused(letter: str) -> None:
     url = SecretStr(f"postgresql://u:a%{ord(letter):02X}b@h/d")
 
