@@ -228,6 +228,7 @@ class Backup(Record):
     attempt: int = 0
     lease: Lease | None = None
     cancel_requested: bool = False
+    ending: ErrorInfo | None = None
 
     # what came of it
     artefacts: tuple[Artefact, ...] = ()

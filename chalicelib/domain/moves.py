@@ -15,6 +15,7 @@ from typing import Final
 from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.backup import MOVES, Backup, Lease, Status, Step
 from chalicelib.domain.errors import (
+    Cancelled,
     Conflict,
     DeadlineExceeded,
     ErrorInfo,
@@ -28,6 +29,8 @@ MAX_ATTEMPTS: Final = 2
 LEASE_GRACE: Final = timedelta(seconds=60)
 """A lease outlives its step's deadline by this much, so that a worker that stops in time is never
 taken for lost."""
+ENDING_TIME: Final = timedelta(seconds=300)
+"""How long whoever ends a run has for its clean-up before the sweeper takes that over."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def claimed(backup: Backup, stamp: Stamp, *, step: Step, deadline: datetime) -> 
     """
     if backup.status.is_terminal:
         raise Conflict(f"backup is already {backup.status}")
+    if backup.ending is not None:
+        raise LeaseLost("the backup is being ended")
     held = backup.lease
     if held is not None and held.owner != stamp.actor and held.expires_at > stamp.now:
         raise LeaseLost(f"{held.step} is held by another worker until {held.expires_at:%H:%M:%S}Z")
@@ -92,6 +97,45 @@ def advanced(backup: Backup, generation: int, **results: object) -> tuple[Write,
     return (Replace(backup.model_copy(update=results)),)
 
 
+def ending(
+    backup: Backup, stamp: Stamp, cause: HoldfastError, *, held: Lease | None
+) -> tuple[Write, ...]:
+    """Fence a run that will not be finished, before anything of it is removed.
+
+    From here on nobody goes on with it or rolls it forward, whatever its objects look like.
+    Refuses unless the lease is still the one the caller saw. The first cause stays.
+    """
+    if backup.status.is_terminal or backup.lease != held:
+        raise LeaseLost("another worker has taken this backup over")
+    asked = Cancelled("the backup was cancelled") if backup.cancel_requested else cause
+    lease = Lease(
+        generation=(held.generation if held else 0) + 1,
+        owner=stamp.actor,
+        step=backup.step,
+        expires_at=stamp.now + ENDING_TIME,
+    )
+    why = backup.ending or asked.info
+    changed = backup.model_copy(
+        update={
+            # also what never began: the sweeper looks after runs, and somebody holds this one
+            "status": Status.IN_PROGRESS,
+            "started_at": backup.started_at or stamp.now,
+            "lease": lease,
+            "ending": why,
+        }
+    )
+    return (Replace(changed),)
+
+
+def ended(backup: Backup, stamp: Stamp, *, held: Lease | None) -> tuple[Write, ...]:
+    """Make a fenced run `failed`, or `cancelled` when that was the cause, by who fenced it."""
+    if backup.status.is_terminal or backup.ending is None or backup.lease != held:
+        raise LeaseLost("another worker has taken this backup over")
+    if backup.ending.code == Cancelled.code:
+        return cancelled(backup, stamp)
+    return _failed(backup, stamp, backup.ending)
+
+
 def completed(
     backup: Backup, stamp: Stamp, *, generation: int | None, manifest_sha256: str
 ) -> tuple[Write, ...]:
@@ -102,19 +146,13 @@ def completed(
     """
     if generation is not None:
         require_lease(backup, generation)
+    if backup.ending is not None:
+        raise LeaseLost("the backup is being ended")
     done = _ended(backup, Status.COMPLETED, stamp, manifest_sha256=manifest_sha256)
     return _terminal_writes(done, stamp, "backup.completed")
 
 
-def failed(
-    backup: Backup, stamp: Stamp, error: HoldfastError, *, generation: int | None
-) -> tuple[Write, ...]:
-    """Make the backup `failed` with a code and a hint, or `cancelled` when that was the cause."""
-    if generation is not None:
-        require_lease(backup, generation)
-    if error.code == "cancelled":
-        return cancelled(backup, stamp)
-    info = error.info
+def _failed(backup: Backup, stamp: Stamp, info: ErrorInfo) -> tuple[Write, ...]:
     done = _ended(
         backup, Status.FAILED, stamp, error=info, artefacts=(), checksum=None, validated=False
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.domain.access import hashed, matches, new_secret
-from chalicelib.domain.backup import Backup, Status
+from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.domain.link import MAX_LIFETIME, SIGNED_FOR, Link, gone, redeemed
 from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key
@@ -36,7 +36,7 @@ class Links:
 
     def create(self, actor: str, backup: Backup, new: NewLink) -> tuple[Link, str]:
         """Store a link for a completed backup; its token is never to be seen again."""
-        if backup.status is not Status.COMPLETED or backup.chore is not None:
+        if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
             raise Conflict(
                 f"backup is {backup.status}, there is nothing to download",
                 hint="Links are for completed backups.",
@@ -103,7 +103,7 @@ class LinkSigner:
             backup = self.ledger.catalog.get(Backup, link.backup_id)
         except NotFound as error:
             raise gone() from error
-        if backup.status is not Status.COMPLETED or backup.chore is not None:
+        if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
             raise gone()
         now = self.ledger.clock.now()
         return self.store.presign(

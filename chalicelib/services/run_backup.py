@@ -31,8 +31,8 @@ from chalicelib.domain.backup import (
     VerificationLevel,
 )
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
-from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix
-from chalicelib.domain.record import Replace, Write
+from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix
+from chalicelib.domain.record import Write
 from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Engine, ObjectStore, Signer, Sink
 from chalicelib.services import attempt_objects
 from chalicelib.services.artefact_upload import ArtefactUpload
@@ -104,23 +104,26 @@ class BackupRunner:
                 self.fail(backup_id, error)
 
     def fail(self, backup_id: str, error: HoldfastError) -> None:
-        """Clear the attempt's objects, then record what happened; nothing half-done stays.
+        """Fence the run, clear its objects, then record what happened; nothing half-done stays.
 
-        When the store refuses even that, the record says so and the sweeper clears later.
+        When the store refuses to clear, the record says so and the sweeper clears later.
         """
         backup = self._get(backup_id)
         if backup.status.is_terminal:
             return
         if backup.lease is not None and backup.lease.owner != self.owner:
             raise LeaseLost("another worker has taken this backup over")
-        chore = self._clear(backup)
+        begun = self.ledger.stamp(self.owner)
+        # fenced first: a worker that paused here would clear what another has completed meanwhile
+        fenced = self.ledger.apply(
+            Backup, backup_id, lambda found: moves.ending(found, begun, error, held=backup.lease)
+        )
+        chore = self._clear(fenced)
         stamp = self.ledger.stamp(self.owner)
 
         def decide(found: Backup) -> tuple[Write, ...]:
-            generation = backup.lease.generation if backup.lease else None
-            cause = Cancelled("the backup was cancelled") if found.cancel_requested else error
-            writes = moves.failed(found, stamp, cause, generation=generation)
-            return tuple(_with_chore(write, chore) for write in writes)
+            writes = moves.ended(found, stamp, held=fenced.lease)
+            return tuple(attempt_objects.with_chore(write, chore) for write in writes)
 
         self.ledger.apply(Backup, backup_id, decide)
 
@@ -212,13 +215,15 @@ class BackupRunner:
             raise StorageFailed("the sealed manifest is not in the store any more")
         self.seal.drop_drafts(backup)
         stamp = self.ledger.stamp(self.owner)
-        self.ledger.apply(
-            Backup,
-            backup.id,
-            lambda found: moves.completed(
+        chore = attempt_objects.chore_of(backup)
+
+        def decide(found: Backup) -> tuple[Write, ...]:
+            writes = moves.completed(
                 found, stamp, generation=watch.generation, manifest_sha256=sealed
-            ),
-        )
+            )
+            return tuple(attempt_objects.with_chore(write, chore) for write in writes)
+
+        self.ledger.apply(Backup, backup.id, decide)
 
     # -- how steps are run -------------------------------------------------------------------
 
@@ -284,7 +289,7 @@ class BackupRunner:
 
     def _clear(self, backup: Backup) -> Chore | None:
         try:
-            attempt_objects.clear(self.store, attempt_prefix(backup))
+            attempt_objects.clear(self.store, backup_prefix(backup))
         except StorageFailed:
             return Chore.CLEAN
         return None
@@ -324,9 +329,3 @@ def _plan(backup: Backup) -> DumpPlan:
         restore_needs=backup.restore_needs or "",
         warnings=backup.warnings,
     )
-
-
-def _with_chore(write: Write, chore: Chore | None) -> Write:
-    if chore is None or not isinstance(write, Replace):
-        return write
-    return Replace(write.record.model_copy(update={"chore": chore}))

@@ -20,7 +20,7 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.idempotency import Idempotency, day_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.link import MAX_LIFETIME, Link
-from chalicelib.domain.object_keys import attempt_prefix
+from chalicelib.domain.object_keys import backup_prefix
 from chalicelib.domain.record import Query, Record, Remove, Replace, Write, id_floor
 from chalicelib.ports import ObjectStore, Signer, Upload, Workflow
 from chalicelib.services import attempt_objects
@@ -102,27 +102,42 @@ class Sweeper:
         backup = self.backups.get(backup_id)
         if backup.status is not Status.IN_PROGRESS:
             return
-        sealed = self._sealed(backup, report)
+        sealed = None if backup.ending else self._sealed(backup, report)
         if sealed is None:
-            attempt_objects.clear(self.store, attempt_prefix(backup))
+            self._end(backup)
+            report.failed += 1
+        else:
+            self._roll_forward(backup, sealed)
+            report.rolled_forward += 1
+
+    def _roll_forward(self, backup: Backup, sealed: str) -> None:
         stamp = self.ledger.stamp(ACTOR)
-        generation = backup.lease.generation if backup.lease else None
+        generation = backup.lease.generation if backup.lease else 0
+        chore = attempt_objects.chore_of(backup)
 
         def decide(found: Backup) -> tuple[Write, ...]:
-            if generation is not None:
-                moves.require_lease(found, generation)
-            if sealed is not None:
-                return moves.completed(found, stamp, generation=None, manifest_sha256=sealed)
-            if found.cancel_requested:
-                return moves.cancelled(found, stamp)
-            return moves.failed(found, stamp, moves.lost(found, stamp.now), generation=None)
+            moves.require_lease(found, generation)
+            writes = moves.completed(found, stamp, generation=None, manifest_sha256=sealed)
+            return tuple(attempt_objects.with_chore(write, chore) for write in writes)
 
-        after = self.ledger.apply(Backup, backup_id, decide)
-        if after.status is Status.COMPLETED:
-            Seal(self.store, self.signer).drop_drafts(backup)
-            report.rolled_forward += 1
-        else:
-            report.failed += 1
+        done = self.ledger.apply(Backup, backup.id, decide)
+        Seal(self.store, self.signer).drop_drafts(done)
+
+    def _end(self, backup: Backup) -> None:
+        begun = self.ledger.stamp(ACTOR)
+        cause = moves.lost(backup, begun.now)
+        # fenced before anything is removed: a worker that still runs could seal what is gone
+        fenced = self.ledger.apply(
+            Backup, backup.id, lambda found: moves.ending(found, begun, cause, held=backup.lease)
+        )
+        attempt_objects.clear(self.store, backup_prefix(backup))
+        stamp = self.ledger.stamp(ACTOR)
+
+        def decide(found: Backup) -> tuple[Write, ...]:
+            writes = moves.ended(found, stamp, held=fenced.lease)
+            return tuple(attempt_objects.with_chore(write, Chore.CLEAN) for write in writes)
+
+        self.ledger.apply(Backup, backup.id, decide)
 
     def _sealed(self, backup: Backup, report: SweepReport) -> str | None:
         try:
@@ -186,9 +201,11 @@ class Sweeper:
     def _finish_chores(self, report: SweepReport) -> None:
         for backup in self._all(Backup, ("chore", Chore.CLEAN.value)):
             with _noting(report, backup):
-                attempt_objects.clear(self.store, attempt_prefix(backup))
-                self.ledger.apply(Backup, backup.id, _clean)
-                report.cleaned += 1
+                ripe = attempt_objects.is_ripe(backup, self.ledger.clock.now())
+                attempt_objects.clear_rest(self.store, backup)
+                if ripe:
+                    self.ledger.apply(Backup, backup.id, _clean)
+                    report.cleaned += 1
         for backup in self._all(Backup, ("chore", Chore.DELETE.value)):
             with _noting(report, backup):
                 self.backups.finish_delete(backup)

@@ -23,7 +23,7 @@ from chalicelib.api.views import (
     JobView,
     ProgressView,
 )
-from chalicelib.domain.backup import Backup, Status
+from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.services.backups import BackupChanges, BackupFilter, NewBackup
@@ -111,7 +111,7 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
 @route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def verify_backup(call: Call, backup: Backup) -> JobView:
     """Let a worker read a completed backup again, from its first byte to its last."""
-    if backup.status is not Status.COMPLETED or backup.chore is not None:
+    if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
         raise Conflict(
             f"backup is {backup.status}, there is nothing to verify",
             hint="Only completed backups can be verified.",

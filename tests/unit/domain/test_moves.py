@@ -158,9 +158,59 @@ def test_a_stale_worker_cannot_complete() -> None:
         moves.completed(running(), STAMP, generation=2, manifest_sha256="ab")
 
 
-def test_a_stale_worker_cannot_fail_the_backup_of_another() -> None:
+def fenced(before: Backup, cause: HoldfastError) -> Backup:
+    return written(moves.ending(before, STAMP, cause, held=before.lease))
+
+
+def failed(before: Backup, cause: HoldfastError) -> tuple[Write, ...]:
+    after = fenced(before, cause)
+    return moves.ended(after, STAMP, held=after.lease)
+
+
+def test_a_stale_worker_cannot_end_the_backup_of_another() -> None:
     with pytest.raises(LeaseLost):
-        moves.failed(running(), STAMP, IntegrityFailed("x"), generation=2)
+        moves.ending(running(), STAMP, IntegrityFailed("x"), held=lease(generation=2))
+
+
+def test_a_fence_takes_the_lease_from_whoever_has_it() -> None:
+    after = fenced(running(), IntegrityFailed("x"))
+
+    with pytest.raises(LeaseLost):
+        moves.require_lease(after, 3)
+
+
+def test_a_fenced_run_is_not_taken_up_again() -> None:
+    late = moves.Stamp(NOW + timedelta(days=1), "worker-2", "A", "N")
+
+    with pytest.raises(LeaseLost):
+        moves.claimed(fenced(running(), WorkerLost("x")), late, step=Step.DUMP, deadline=late.now)
+
+
+def test_a_fenced_run_is_not_rolled_forward() -> None:
+    with pytest.raises(LeaseLost):
+        moves.completed(
+            fenced(running(), WorkerLost("x")), STAMP, generation=None, manifest_sha256="ab"
+        )
+
+
+def test_the_first_cause_of_an_end_stays() -> None:
+    again = fenced(fenced(running(), IntegrityFailed("first")), WorkerLost("second"))
+
+    assert again.ending == IntegrityFailed("first").info
+
+
+def test_what_never_began_is_in_progress_while_it_is_ended() -> None:
+    assert fenced(backup(), WorkerLost("x")).status is Status.IN_PROGRESS
+
+
+def test_only_who_fenced_a_run_ends_it() -> None:
+    with pytest.raises(LeaseLost):
+        moves.ended(fenced(running(), WorkerLost("x")), STAMP, held=lease())
+
+
+def test_nothing_is_ended_without_a_fence() -> None:
+    with pytest.raises(LeaseLost):
+        moves.ended(running(), STAMP, held=lease())
 
 
 def test_completion_names_the_manifest_and_lets_the_lease_go() -> None:
@@ -171,7 +221,7 @@ def test_completion_names_the_manifest_and_lets_the_lease_go() -> None:
 
 
 def test_failure_keeps_code_sentence_and_hint() -> None:
-    after = written(moves.failed(running(), STAMP, IntegrityFailed("cut off"), generation=3))
+    after = written(failed(running(), IntegrityFailed("cut off")))
 
     assert after.error == IntegrityFailed("cut off").info
 
@@ -179,13 +229,13 @@ def test_failure_keeps_code_sentence_and_hint() -> None:
 def test_failure_forgets_artefacts_that_are_gone() -> None:
     before = running(checksum={"value": "00"}, validated=True)
 
-    after = written(moves.failed(before, STAMP, IntegrityFailed("x"), generation=3))
+    after = written(failed(before, IntegrityFailed("x")))
 
     assert (after.artefacts, after.checksum, after.validated) == ((), None, False)
 
 
 def test_a_failure_caused_by_cancelling_is_a_cancellation() -> None:
-    after = written(moves.failed(running(), STAMP, Cancelled("stop"), generation=3))
+    after = written(failed(running(), Cancelled("stop")))
 
     assert after.status is Status.CANCELLED
 
@@ -194,7 +244,7 @@ def test_a_failure_caused_by_cancelling_is_a_cancellation() -> None:
     "decide",
     [
         lambda b: moves.completed(b, STAMP, generation=3, manifest_sha256="ab"),
-        lambda b: moves.failed(b, STAMP, IntegrityFailed("x"), generation=3),
+        lambda b: failed(b, IntegrityFailed("x")),
         lambda b: moves.cancelled(b, STAMP),
     ],
     ids=["completed", "failed", "cancelled"],
@@ -253,5 +303,5 @@ def _decide(before: Backup, wanted: str) -> tuple[Write, ...]:
     if wanted == "complete":
         return moves.completed(before, STAMP, generation=None, manifest_sha256="ab")
     if wanted == "fail":
-        return moves.failed(before, STAMP, WorkerLost("x"), generation=None)
+        return failed(before, WorkerLost("x"))
     return moves.cancelled(before, STAMP)

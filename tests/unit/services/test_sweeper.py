@@ -14,6 +14,7 @@ from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.link import Link
 from chalicelib.domain.record import Insert, Query, Replace
 from chalicelib.ports import ObjectStore, Upload, Watch
+from chalicelib.services.attempt_objects import LATE_WRITES
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink
 from chalicelib.services.outbox import DELIVERED, GIVEN_UP, MAX_TRIES, Outbox
@@ -156,14 +157,44 @@ def test_a_broken_seal_is_reported_and_never_rolled_forward(world: World) -> Non
     assert world.leftovers() == []
 
 
-def test_objects_a_failing_store_kept_are_cleaned_later(world: World) -> None:
+def left_to_clean(world: World) -> Backup:
     done = world.run(world.request())
     failed = done.model_copy(update={"status": Status.FAILED, "chore": Chore.CLEAN})
     world.adapters.catalog.commit([Replace(failed)])
+    return done
+
+
+def test_objects_a_failing_store_kept_are_cleaned_later(world: World) -> None:
+    failed = left_to_clean(world)
 
     report = world.services.sweeper.sweep()
 
-    assert (report.cleaned, world.backup(done).chore, world.leftovers()) == (1, None, [])
+    assert (report.cleaned, world.backup(failed).chore) == (0, Chore.CLEAN)
+    assert world.leftovers() == []
+
+
+def test_what_was_cleaned_is_looked_at_until_no_late_write_can_come(world: World) -> None:
+    failed = left_to_clean(world)
+    world.services.sweeper.sweep()
+    key = f"projects/{failed.project_id}/backups/{failed.id}/1/late"
+    world.adapters.store.put(key, b"x", content_type="text/plain")
+    world.clock.turn(LATE_WRITES)
+
+    report = world.services.sweeper.sweep()
+
+    assert (report.cleaned, world.backup(failed).chore, world.leftovers()) == (1, None, [])
+
+
+def test_a_completed_backup_loses_the_objects_of_earlier_attempts_only(world: World) -> None:
+    done = world.run(world.request())
+    second = done.model_copy(update={"attempt": 2, "chore": Chore.CLEAN})
+    world.adapters.catalog.commit([Replace(second)])
+    key = f"projects/{done.project_id}/backups/{done.id}/2/database.dump"
+    world.adapters.store.put(key, b"x", content_type="text/plain")
+
+    world.services.sweeper.sweep()
+
+    assert world.leftovers() == [key]
 
 
 def test_a_deletion_that_was_cut_off_is_finished(world: World) -> None:

@@ -1,0 +1,62 @@
+"""A run that ends badly is never taken for whole, wherever its clean-up is cut off."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.bootstrap import Services
+from chalicelib.domain.backup import Backup, Status, Step
+from chalicelib.domain.errors import Conflict, WorkerLost
+from tests.support.crashes import Crash, Fuse, fused
+from tests.support.world import World
+
+
+def sealed(world: World) -> Backup:
+    """Return a backup whose worker has sealed it and not yet completed it."""
+    backup = world.request()
+    runner = world.services.backup_runner("worker-1")
+    while world.backup(backup).step is not Step.COMPLETE:
+        runner._step(world.backup(backup))  # noqa: SLF001 - the state between two steps
+    return world.backup(backup)
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_sealed_run_whose_clean_up_was_cut_off_is_not_rolled_forward(
+    world: World, call: int
+) -> None:
+    backup = sealed(world)
+    services = Services(world.services.settings, fused(world.adapters, Fuse(call, after=True)))
+    with pytest.raises(Crash):
+        services.backup_runner("worker-1").fail(backup.id, WorkerLost("stopped"))
+    before = world.leftovers()
+    world.end_executions()
+
+    world.services.sweeper.sweep()
+
+    done = world.backup(backup)
+    whole = done.status is Status.COMPLETED and len(before) >= 3
+    assert whole or (done.status, world.leftovers()) == (Status.FAILED, [])
+
+
+def test_a_worker_that_was_taken_over_cannot_clear_what_another_completes(world: World) -> None:
+    backup = sealed(world)
+    world.clock.turn(timedelta(hours=1))
+    done = world.run(backup, owner="worker-2")
+
+    world.services.backup_runner("worker-1").fail(backup.id, WorkerLost("late"))
+
+    assert (done.status, len(world.leftovers())) == (Status.COMPLETED, 3)
+
+
+def test_a_worker_cannot_seal_what_the_sweeper_ends(world: World) -> None:
+    backup = sealed(world)
+    world.adapters.store.delete(next(k for k in world.leftovers() if k.endswith("manifest.json")))
+    world.end_executions()
+    world.services.sweeper.sweep()
+
+    with pytest.raises(Conflict):
+        world.services.backup_runner("worker-1")._step(backup)  # noqa: SLF001 - a stale worker
+
+    assert (world.backup(backup).status, world.leftovers()) == (Status.FAILED, [])
