@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -97,13 +98,24 @@ _SERVER: Final = pytest.StashKey[Ministack]()
 def ministack_of(config: pytest.Config) -> Ministack:
     """Return the server of this test process; skip aloud when it cannot be installed."""
     if _SERVER not in config.stash:
-        program = installed("ministack", REQUIREMENT) / "ministack"
-        (port,) = free_ports(1)
-        process = _started(program, port)
-        config.add_cleanup(lambda: _stop(process))
-        config.stash[_SERVER] = Ministack(port)
-        _await_ready(process, config.stash[_SERVER])
+        held = contextlib.ExitStack()
+        config.add_cleanup(held.close)
+        config.stash[_SERVER] = held.enter_context(running())
     return config.stash[_SERVER]
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Ministack]:
+    """Run a server."""
+    program = installed("ministack", REQUIREMENT) / "ministack"
+    (port,) = free_ports(1)
+    process = _started(program, port)
+    try:
+        server = Ministack(port)
+        _await_ready(process, server)
+        yield server
+    finally:
+        _stop(process)
 
 
 def _started(program: Path, port: int) -> subprocess.Popen[bytes]:

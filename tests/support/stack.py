@@ -152,7 +152,11 @@ def embedded_settings(folder: Path) -> Variables:
 
 def aws_settings(config: pytest.Config) -> Variables:
     """Make what an installation on AWS consists of, and return the settings that name it."""
-    server, bucket = ministack.ministack_of(config), seaweedfs.seaweedfs_of(config)
+    return installation(ministack.ministack_of(config), seaweedfs.seaweedfs_of(config))
+
+
+def installation(server: ministack.Ministack, bucket: seaweedfs.SeaweedFS) -> Variables:
+    """Make the same on these servers."""
     machines = server.new_state_machines()
     key_id = server.new_signing_key()
     return {

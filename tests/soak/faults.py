@@ -1,0 +1,129 @@
+"""Put faults into real runs, many times: servers, workers, lines and disks that really break.
+
+`run` goes through the matrix by weight, one seed per run, and returns what each cell expected and
+what was found. A failure names its cell and seed; the same seed draws the same fault again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from typing import Any, Final
+
+from tests.faults import checker, matrix
+from tests.faults.cells import Cell, Draw
+from tests.faults.stand import Stand, opened
+from tests.support.stack import SETS
+
+RESTORE_EVERY: Final = 10
+"""One completed backup in so many is restored into a database and compared."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Say what came of one run; `found` names broken promises."""
+
+    cell: Cell
+    adapters: str
+    seed: int
+    end: str
+    at: str
+    struck: bool
+    took_s: float
+    found: tuple[str, ...]
+
+
+@dataclass
+class Tally:
+    """Count the runs of one cell."""
+
+    expected: set[str] = field(default_factory=set)
+    ends: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    struck: int = 0
+    seconds: float = 0.0
+
+
+def run(runs: int, seed: int) -> dict[str, Any]:
+    """Run so many faults over both sets of adapters; return the report."""
+    began = monotonic()
+    results: list[Result] = []
+    with ExitStack() as held:
+        stands = {name: held.enter_context(opened(name)) for name in SETS}
+        for turn, (cell, name) in enumerate(_schedule(runs, seed)):
+            results.append(one(stands[name], cell, seed + turn))
+    return report(results, seed, monotonic() - began)
+
+
+def one(stand: Stand, cell: Cell, seed: int, *, restore: bool | None = None) -> Result:
+    """Put one fault into one run and judge it; the stand is then as it was before."""
+    draw = Draw(Random(f"{cell}/{seed}"), seed)  # noqa: S311 - repeatable on purpose
+    began = monotonic()
+    trial = cell.act(stand, draw)
+    took_s = monotonic() - began
+    stand = trial.where or stand
+    found = list(checker.violations(stand, trial, took_s, cell.within_s))
+    if restore if restore is not None else seed % RESTORE_EVERY == 0:
+        found += checker.restore_differs(stand, trial.backup)
+    end = checker.end_of(stand.record(trial.backup))
+    stand.forget(trial.backup)
+    return Result(cell, stand.stack.name, seed, end, trial.at, trial.struck, took_s, tuple(found))
+
+
+def report(results: Sequence[Result], seed: int, seconds: float) -> dict[str, Any]:
+    """Sum the runs up, with a seed for each that broke a promise."""
+    bad = [result for result in results if result.found]
+    false = [r for r in bad if any(words.startswith("FALSE SUCCESS") for words in r.found)]
+    return {
+        "lane": "faults",
+        "runs": len(results),
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "false_successes": len(false),
+        "bound_95": f"{300 / len(results):.2f} %" if results and not false else None,
+        "cells": {name: _row(tally) for name, tally in sorted(_tallies(results).items())},
+        "failures": [
+            {
+                "cell": str(r.cell),
+                "adapters": r.adapters,
+                "seed": r.seed,
+                "at": r.at,
+                "found": r.found,
+            }
+            for r in bad
+        ],
+        "left_out": list(matrix.LEFT_OUT),
+    }
+
+
+def _schedule(runs: int, seed: int) -> Iterator[tuple[Cell, str]]:
+    """Name every cell on every set once, then by weight."""
+    pairs = [(cell, name) for cell in matrix.CELLS for name in cell.sets]
+    yield from pairs[:runs]
+    chance = Random(seed)  # noqa: S311 - repeatable on purpose
+    weights = [cell.weight for cell, _ in pairs]
+    yield from chance.choices(pairs, weights, k=max(0, runs - len(pairs)))
+
+
+def _tallies(results: Sequence[Result]) -> dict[str, Tally]:
+    tallies: dict[str, Tally] = {}
+    for result in results:
+        tally = tallies.setdefault(f"{result.cell} ({result.adapters})", Tally())
+        tally.runs += 1
+        tally.struck += result.struck
+        tally.seconds += result.took_s
+        tally.ends[result.end] += 1
+    return tallies
+
+
+def _row(tally: Tally) -> dict[str, Any]:
+    return {
+        "runs": tally.runs,
+        "struck": tally.struck,
+        "ends": dict(tally.ends),
+        "mean_s": round(tally.seconds / tally.runs, 2),
+    }
