@@ -61,8 +61,32 @@ def password_line(password: str) -> str:
 
 @contextmanager
 def password_file(password: str, scratch: Path) -> Iterator[Path]:
-    """Keep the password in a file only we can read, for as long as the block runs."""
+    """Keep the password in a file only we and our children can read, while the block runs.
+
+    On Linux it lies in memory and goes with this process, however that ends: a kill -9 leaves no
+    password behind. Elsewhere it lies in `scratch`.
+    """
     line = password_line(password)
+    keep = _in_memory(line) if hasattr(os, "memfd_create") else file_on_disk(line, scratch)
+    with keep as path:
+        yield path
+
+
+@contextmanager
+def _in_memory(line: str) -> Iterator[Path]:
+    descriptor = os.memfd_create("pgpass")
+    try:
+        os.fchmod(descriptor, 0o600)  # libpq ignores a password file that others may read
+        os.write(descriptor, line.encode())
+        # not the child's own number: it inherits nothing, and opens our file while we live
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def file_on_disk(line: str, scratch: Path) -> Iterator[Path]:
+    """Keep a line in a file of its own below scratch; ScratchTooSmall when there is no room."""
     try:
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="holdfast-", dir=scratch))

@@ -43,7 +43,8 @@ class Spy:
         self.environment: dict[str, str] = {}
         self.descriptors: list[str] = []
         self.ours: list[str] = []
-        self.file_modes: list[int] = []
+        self.password_mode = 0
+        self.files: list[Path] = []
 
     def look(self) -> None:
         [folder] = [
@@ -56,7 +57,8 @@ class Spy:
         self.environment = dict(pair.split("=", 1) for pair in pairs)
         self.descriptors = _open_files(folder)
         self.ours = _open_files(Path("/proc/self"))
-        self.file_modes = [stat.S_IMODE(f.stat().st_mode) for f in self.scratch.rglob("*")]
+        self.password_mode = stat.S_IMODE(Path(self.environment["PGPASSFILE"]).stat().st_mode)
+        self.files = list(self.scratch.rglob("*"))
 
 
 @pytest.fixture
@@ -86,9 +88,9 @@ def test_all_arguments_are_options(spy: Spy) -> None:
     assert all(argument.startswith("--") for argument in spy.argv[1:])
 
 
-def test_the_password_file_is_closed_to_others_and_goes_away(spy: Spy) -> None:
-    assert sorted(spy.file_modes) == [0o600, 0o700]
-    assert list(spy.scratch.rglob("*")) == []
+def test_the_password_file_is_closed_to_others_and_never_on_a_disk(spy: Spy) -> None:
+    assert (spy.password_mode, spy.files) == (0o600, [])
+    assert not Path(spy.environment["PGPASSFILE"]).exists()
 
 
 def test_of_our_descriptors_it_has_its_two_pipes_only(spy: Spy) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,12 @@ from hypothesis import strategies as st
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import InvalidRequest, ScratchTooSmall
 from chalicelib.engine.connection import SessionOptions
-from chalicelib.engine.environment import child_environment, password_file, password_line
+from chalicelib.engine.environment import (
+    child_environment,
+    file_on_disk,
+    password_file,
+    password_line,
+)
 
 
 def environment(host: str, hostaddr: str | None = None, **endpoint: str) -> dict[str, str]:
@@ -49,10 +57,20 @@ def test_a_line_break_is_refused_unquoted(password: str) -> None:
     assert password not in str(caught.value)
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="NOT TESTED: no files in memory here")
+def test_a_password_file_lies_in_memory_only(tmp_path: Path) -> None:
+    with password_file("pw", tmp_path) as path:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        said = subprocess.run(["cat", path], capture_output=True, check=True).stdout
+
+    assert (said, mode, list(tmp_path.iterdir())) == (b"*:*:*:*:pw\n", 0o600, [])
+    assert not path.exists()
+
+
 def test_the_file_goes_away_after_an_error(tmp_path: Path) -> None:
     def fail() -> None:
-        with password_file("pw", tmp_path / "made") as path:
-            assert path.read_text() == "*:*:*:*:pw\n"
+        with file_on_disk("a line", tmp_path / "made") as path:
+            assert path.read_text() == "a line"
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -64,7 +82,7 @@ def test_the_file_goes_away_after_an_error(tmp_path: Path) -> None:
 def test_a_scratch_that_takes_no_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(ScratchTooSmall), password_file("pw", tmp_path / "file" / "folder"):
+    with pytest.raises(ScratchTooSmall), file_on_disk("a line", tmp_path / "file" / "folder"):
         pass
 
 
