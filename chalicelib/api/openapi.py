@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
@@ -102,8 +102,17 @@ def _operation(route: Route, schemas: dict[str, Json]) -> Json:
         operation["x-required-role"] = route.allow.role.value
     if "body" in route.takes:
         content = {"application/json": {"schema": _reference(route.body)}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": _needs_fields(route.body), "content": content}
     return operation
+
+
+def _needs_fields(body: type[BaseModel]) -> bool:
+    # No body counts as an object without fields, which is all that some requests need.
+    try:
+        body.model_validate({})
+    except ValidationError:
+        return True
+    return False
 
 
 def _parameters(route: Route, schemas: dict[str, Json]) -> list[Json]:

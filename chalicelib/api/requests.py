@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import (
@@ -42,8 +43,12 @@ Lines = Annotated[str, Field(max_length=2000, pattern=_LINES)]
 RecordId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,64}$")]
 TagName = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE)]
 TagValue = Annotated[str, Field(max_length=256, pattern=_LINES)]
-TagMap = Annotated[dict[TagName, TagValue], Field(max_length=32)]
-Password = Annotated[SecretStr, Field(max_length=1024)]
+# Of a key, pydantic writes the pattern into the schema, not its length, nor that no other goes.
+_TAG_NAMES: Final = {"additionalProperties": False, "propertyNames": {"maxLength": 64}}
+TagMap = Annotated[dict[TagName, TagValue], Field(max_length=32, json_schema_extra={**_TAG_NAMES})]
+Password = Annotated[
+    SecretStr, Field(max_length=1024, json_schema_extra={"pattern": r"^[^\x00\r\n]*$"})
+]
 Url = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 
 
@@ -59,6 +64,17 @@ def _since_epoch(value: datetime) -> datetime:
         raise ValueError("should not be before 1970")
     return value
 
+
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 60.0 is as whole as 60, and JSON Schema says so too.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
+
+
+_WHOLE: Final = BeforeValidator(_whole)
 
 # Not strict, because behind a validator of ours a text no longer counts as JSON's form of a time.
 Instant = Annotated[
@@ -93,7 +109,7 @@ class ConnectionFields(Body):
 
     url: Url | None = None
     host: Text | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535), _WHOLE] | None = None
     database: Text | None = None
     user: Text | None = None
     password: Password | None = None
@@ -113,15 +129,32 @@ class ConnectionFields(Body):
         return frozenset(given - {"url"})
 
 
+_NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
+_BY_URL: Final[JsonDict] = {
+    "required": ["url"],
+    "properties": {
+        "url": {"type": "string"},
+        **{name: {"type": "null"} for name in _NOT_BESIDE_URL},
+    },
+}
+
+
 class ProjectCreate(ConnectionFields):
     """Describe a new project; `all_databases` also makes one for each other database there."""
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": [
+                _BY_URL,
+                {
+                    "required": ["host"],
+                    "properties": {"host": {"type": "string"}, "url": {"type": "null"}},
+                },
+            ],
             "examples": [
                 {"url": "postgresql://backup:secret@db.example.org:5432/shop?sslmode=require"},
                 {"name": "shop", "host": "db.example.org", "database": "shop", "user": "backup"},
-            ]
+            ],
         }
     )
 
@@ -139,7 +172,12 @@ class ProjectCreate(ConnectionFields):
 class ProjectPatch(ConnectionFields):
     """Change a project; a field left out stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "anyOf": [_BY_URL, {"properties": {"url": {"type": "null"}}}],
+        }
+    )
 
     name: OneLine | None = None
     tags: TagMap | None = None
@@ -218,10 +256,10 @@ class LinkRequest(Body):
     """Ask for a download link; `artefact` None is the dump itself."""
 
     artefact: OneLine | None = None
-    lifetime_s: Annotated[int, Field(ge=1, le=int(MAX_LIFETIME.total_seconds()))] = int(
-        DEFAULT_LIFETIME.total_seconds()
+    lifetime_s: Annotated[int, Field(ge=1, le=_seconds(MAX_LIFETIME)), _WHOLE] = _seconds(
+        DEFAULT_LIFETIME
     )
-    max_uses: Annotated[int, Field(ge=1, le=1000)] = 1
+    max_uses: Annotated[int, Field(ge=1, le=1000), _WHOLE] = 1
 
 
 class KeyRequest(Body):

@@ -156,3 +156,14 @@ def test_every_answer_has_the_security_headers(client: httpx.Client) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("port", "status"), [(5432.0, 201), (5432.5, 400), (0.0, 400), (1e300, 400)]
+)
+def test_a_whole_number_may_be_written_with_a_point(
+    client: httpx.Client, port: float, status: int
+) -> None:
+    answer = client.post("/v1/projects", json={"host": "db.example.org", "port": port})
+
+    assert answer.status_code == status

@@ -102,3 +102,28 @@ def test_no_status_is_answered_that_the_document_does_not_name(
                 unnamed.append((method, path, answer.status_code))
 
     assert unnamed == []
+
+
+def test_a_body_is_required_only_where_it_must_say_something(document: dict[str, Any]) -> None:
+    required = {
+        operation["operationId"]
+        for operation in operations(document).values()
+        if operation.get("requestBody", {}).get("required")
+    }
+
+    assert required == {
+        *("create_project", "update_project", "request_backup", "update_backup", "create_key")
+    }
+
+
+def test_the_document_states_the_bounds_of_names_and_numbers(document: dict[str, Any]) -> None:
+    fields = document["components"]["schemas"]["ProjectCreate"]["properties"]
+
+    assert fields["tags"]["additionalProperties"] is False
+    assert fields["tags"]["propertyNames"] == {"maxLength": 64}
+    assert {"minimum": 1, "maximum": 65535, "type": "integer"} in fields["port"]["anyOf"]
+
+
+def test_every_operation_may_be_limited(document: dict[str, Any]) -> None:
+    for operation in operations(document).values():
+        assert operation["responses"]["429"]["headers"]["Retry-After"]["required"]

@@ -1,0 +1,234 @@
+"""Generated requests against a whole service in this process, judged by schemathesis.
+
+Every built-in check of schemathesis is on. One of them, that what fits the schema is taken, meets
+rules that no schema can state; `RULES` names each of them, and nothing else is excused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case as AnyCase
+from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.schemas import APIOperation, BaseSchema
+
+from chalicelib import __version__
+from chalicelib.adapters.embedded.catalog import SqliteCatalog
+from chalicelib.adapters.system import SystemClock
+from chalicelib.api.openapi import document
+from chalicelib.api.routes import ALL
+from chalicelib.bootstrap import Services, embedded_adapters
+from chalicelib.domain.access import Role
+from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
+from chalicelib.domain.connection import Connection, Endpoint
+from chalicelib.domain.job import JobArguments, JobKind
+from chalicelib.domain.object_keys import artefact_key
+from chalicelib.domain.record import Insert
+from chalicelib.local.server import web_app
+from chalicelib.local.wsgi import WsgiApp
+from chalicelib.services.access import NewKey
+from chalicelib.services.projects import NewProject
+from chalicelib.settings import Settings
+
+Case = AnyCase[Any]
+Operation = APIOperation[Any, Any, Any, Any]
+
+BASE_URL: Final = "http://localhost"
+UNLIMITED: Final = {
+    "requests_per_minute": 0,
+    "starts_per_minute": 0,
+    "strangers_per_minute": 0,
+}
+RULES: Final = frozenset(
+    {
+        ("cursor", "the cursor is not one of ours"),
+        ("cursor", "the cursor belongs to another list or filter"),
+        ("expires_at", "the key would have expired already"),
+        ("expires_at", "should not be before 1970"),
+        ("from", "should not be before 1970"),
+        ("to", "should not be before 1970"),
+        ("body", "name at least one field to change"),
+        ("projects", "there is no such project"),
+        ("artefact", "the backup has no such artefact"),
+    }
+)
+"""Why a request that fits its schema may be refused all the same: a field, and what is said."""
+
+TOLD_APART: Final = frozenset({"url", "host"})
+"""Fields with a grammar of their own, far beyond patterns; whatever is said of them may be said."""
+
+
+class HastyClock(SystemClock):
+    """Let half a minute go by with every look, so that nothing waits for what nobody does."""
+
+    def __init__(self) -> None:
+        self._monotonic = 0.0
+
+    def monotonic(self) -> float:
+        self._monotonic += 30.0
+        return self._monotonic
+
+
+@dataclass
+class ApiWorld:
+    """Hold a service with one thing of each kind in it, and the key of an admin."""
+
+    app: WsgiApp
+    headers: dict[str, str]
+    ids: dict[str, str]
+
+
+@dataclass
+class Tally:
+    """Count what was sent, what was answered, and what was excused by which rule."""
+
+    cases: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def api_world(folder: Path) -> Iterator[ApiWorld]:
+    """Open a service over a folder, without limits of rate and without workers."""
+    given_settings = Settings.model_validate({"data": folder, **UNLIMITED})
+    adapters = replace(embedded_adapters(given_settings), clock=HastyClock())
+    services = Services(given_settings, adapters)
+    _, token = services.access.create("test", NewKey("test", Role.ADMIN))
+    yield ApiWorld(
+        web_app(services).api, {"Authorization": f"Bearer {token}"}, _one_of_each(services)
+    )
+    if isinstance(adapters.catalog, SqliteCatalog):
+        adapters.catalog.close()
+
+
+def api_schema(app: WsgiApp) -> BaseSchema:
+    """Return the published document as schemathesis reads it, in front of an application."""
+    config = SchemathesisConfig()
+    config.projects.default.base_url = BASE_URL
+    config.projects.default.generation.database = "none"
+    # Otherwise a quarter of all cases would only be told that their key is none of ours.
+    config.projects.default.generation.with_security_parameters = False
+    loaded = document(tuple(ALL), __version__).root
+    schema = schemathesis.openapi.from_dict(loaded, config=config)
+    schema.app = app
+    return schema
+
+
+def operations(schema: BaseSchema) -> dict[str, Operation]:
+    """Return the operations of a schema by method and path."""
+    found = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
+    return {one.label: one for one in found}
+
+
+def send(case: Case, world: ApiWorld, tally: Tally) -> None:
+    """Send a case and judge the answer; FailureGroup when any check fails."""
+    response = case.call(headers=world.headers)
+    tally.cases += 1
+    tally.statuses[response.status_code] += 1
+    try:
+        case.validate_response(
+            response,
+            headers=world.headers,
+            transport_kwargs={"headers": world.headers},
+        )
+    except FailureGroup as group:
+        rule = rule_of(response)
+        rejected = all(isinstance(one, RejectedPositiveData) for one in group.exceptions)
+        if rule is None or not rejected:
+            raise
+        tally.excused[rule] += 1
+
+
+def rule_of(response: Response) -> str | None:
+    """Return the rule that an answer names as its one reason, if there is such a rule."""
+    if response.status_code == 422:
+        return "unsupported" if response.json()["code"] == "unsupported" else None
+    if response.status_code != 400:
+        return None
+    found = [(e["field"], e["message"]) for e in response.json().get("errors", ())]
+    stated = [one for one in found if one in RULES or one[0] in TOLD_APART]
+    return ": ".join(found[0]) if found and stated == found else None
+
+
+def aimed(case: Case, world: ApiWorld, *, at_real_things: bool) -> Case:
+    """Let a case meet things that are there: with random ids alone all answers would be 404."""
+    meta = case.meta
+    if not at_real_things or (meta is not None and meta.is_negative_at(ParameterLocation.PATH)):
+        return case
+    for name in set(case.path_parameters or {}) & world.ids.keys():
+        case.path_parameters[name] = world.ids[name]
+    if meta is None or not meta.is_negative_at(ParameterLocation.QUERY):
+        (case.query or {}).pop("cursor", None)
+    if isinstance(case.body, dict) and isinstance(case.body.get("project_id"), str):
+        fits = meta is None or not meta.is_negative_at(ParameterLocation.BODY)
+        case.body["project_id"] = world.ids["project_id"] if fits else case.body["project_id"]
+    return case
+
+
+def fuzz(operation: Operation, world: ApiWorld, tally: Tally, cases: int, number: int) -> None:
+    """Send generated cases to one operation, half of them within its schema, half outside."""
+    for mode in GenerationMode:
+        strategy = operation.as_strategy(generation_mode=mode)
+
+        @seed(number)
+        @settings(
+            max_examples=max(1, cases // 2),
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy, at_real_things=st.booleans())
+        def one(case: Case, *, at_real_things: bool) -> None:
+            send(aimed(case, world, at_real_things=at_real_things), world, tally)
+
+        # A schema that takes everything has nothing outside of it.
+        with suppress(Unsatisfiable):
+            one()
+
+
+def _one_of_each(services: Services) -> dict[str, str]:
+    connection = Connection(Endpoint(host="db.example.org", database="shop"), "s3cret-of-shop")
+    project = services.projects.create("test", NewProject("shop", connection, {}))
+    job = services.jobs.request("test", JobKind.TEST, project.id, JobArguments())
+    content = b"PGDMP and more"
+    now = services.ledger.clock.now()
+    backup = Backup(
+        id=services.ledger.ids.new(),
+        project_id=project.id,
+        name="nightly",
+        requested_by="test",
+        created_at=now,
+        completed_at=now,
+        status=Status.COMPLETED,
+        attempt=1,
+        format=Format.CUSTOM,
+        compression=Compression.GZIP,
+        locked=True,
+    )
+    artefact = Artefact(
+        name="database.dump",
+        key=artefact_key(backup, "database.dump"),
+        stored_bytes=len(content),
+        checksum=Checksum(value=hashlib.sha256(content).hexdigest()),
+    )
+    services.adapters.store.put(artefact.key, content, content_type="application/octet-stream")
+    services.ledger.catalog.commit([Insert(backup.model_copy(update={"artefacts": (artefact,)}))])
+    return {"project_id": project.id, "backup_id": backup.id, "job_id": job.id}
