@@ -4,9 +4,7 @@ logs, output or traces, whether a backup goes well or ends in an error that know
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,6 +20,7 @@ from chalicelib.local.postgres import LocalPostgres
 from chalicelib.ports import Watch
 from chalicelib.worker.__main__ import outcome
 from tests.support.ministack import Ministack, ministack_of
+from tests.support.places import Places, subscribed
 from tests.support.seaweedfs import WORKER
 from tests.support.stack import Stack, serving
 from tests.support.waiting import PATIENCE_S
@@ -79,58 +78,9 @@ def requested(aws: Stack) -> Backup:
     return backup
 
 
-@dataclass(frozen=True)
-class Places:
-    """Look into everything that a service on AWS leaves behind, but its secrets."""
-
-    aws: Stack
-    ministack: Ministack
-    inbox: str
-
-    def text(self) -> str:
-        return "".join([*self.records(), *self.objects(), *self.executions(), *self.notices()])
-
-    def records(self) -> Iterator[str]:
-        table = self.aws.environment["HOLDFAST_TABLE"]
-        for page in (
-            self.ministack.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-        ):
-            yield from (json.dumps(item) for item in page["Items"])
-
-    def objects(self) -> Iterator[str]:
-        store = self.aws.services.adapters.store
-        for key in store.keys(""):
-            yield key
-            yield b"".join(store.read(key)).decode(errors="replace")
-
-    def executions(self) -> Iterator[str]:
-        states = self.ministack.client("stepfunctions")
-        for name in ("HOLDFAST_BACKUP_MACHINE", "HOLDFAST_JOB_MACHINE"):
-            arn = self.aws.environment[name]
-            for execution in states.list_executions(stateMachineArn=arn)["executions"]:
-                found = states.describe_execution(executionArn=execution["executionArn"])
-                yield f"{found['input']}{found.get('output', '')}"
-
-    def notices(self) -> Iterator[str]:
-        got = self.ministack.client("sqs").receive_message(
-            QueueUrl=self.inbox, MaxNumberOfMessages=10
-        )
-        assert got.get("Messages"), "no notice has come"
-        yield from (message["Body"] for message in got["Messages"])
-
-
 @pytest.fixture
 def places(aws: Stack, ministack: Ministack) -> Places:
-    """The places to search, with a queue that gets every notice."""
-    sqs = ministack.client("sqs")
-    inbox = sqs.create_queue(QueueName=aws.environment["HOLDFAST_TOPIC"].rpartition(":")[2])
-    arn = sqs.get_queue_attributes(QueueUrl=inbox["QueueUrl"], AttributeNames=["QueueArn"])
-    ministack.client("sns").subscribe(
-        TopicArn=aws.environment["HOLDFAST_TOPIC"],
-        Protocol="sqs",
-        Endpoint=arn["Attributes"]["QueueArn"],
-    )
-    return Places(aws, ministack, inbox["QueueUrl"])
+    return subscribed(aws, ministack)
 
 
 def test_each_step_of_a_backup_is_a_span(aws: Stack, traces: Collector) -> None:
