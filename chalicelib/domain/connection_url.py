@@ -84,8 +84,10 @@ def _parameters(query: str, named: dict[str, str]) -> dict[str, str]:
 
 
 def _decoded(text: str) -> str:
-    if BAD_ESCAPE.search(text) or "%00" in text:
-        raise refused("a % in a URL must be written %25, and NUL cannot be")
+    if BAD_ESCAPE.search(text):
+        raise refused("a % in a URL must be written %25")
+    if "%00" in text:
+        raise refused("the URL holds a NUL")
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeError as error:
