@@ -52,7 +52,7 @@ def test_a_password_with_a_nul_is_refused_as_libpq_does() -> None:
 def test_a_password_that_no_password_file_can_hold_is_refused(letter: str) -> None:
     url = SecretStr(f"postgresql://u:a%{ord(letter):02X}b@h/d")
 
-    with pytest.raises(InvalidRequest, match="line break|a NUL"):
+    with pytest.raises(InvalidRequest, match=r"line break|a NUL"):
         new_connection(ProjectCreate(url=url))
 
 
