@@ -4,9 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup check format test bench demo up requirements clean
+.PHONY: help setup check format test bench soak demo up requirements clean
 help:
-	@echo "make demo | up | test | check | bench | requirements | clean"
+	@echo "make demo | up | test | check | bench | soak | requirements | clean"
 
 $(STAMP): pyproject.toml
 	@echo "installing Holdfast and its tools into $(VENV)"
@@ -32,6 +32,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak all
 
 demo: $(STAMP)
 	$(BIN)/holdfast demo
