@@ -24,7 +24,6 @@ from tests.faults.processes import running_from
 from tests.faults.stand import Stand
 from tests.support.dumping import Bystander, contents, execute, sessions_of_ours
 
-GONE_WITHIN_S: Final = 5.0
 WHOLE: Final = ("RECOVERY.md", "database.dump", "manifest.json")
 LAST_MOVES: Final = {"backup.completed", "backup.failed", "backup.cancelled"}
 
@@ -75,9 +74,9 @@ def _leftovers(stand: Stand, done: Backup) -> Iterator[str]:
         yield f"objects: {sorted(names)}"
     if uploads := stand.uploads(done):
         yield f"uploads under way: {len(uploads)}"
-    if not _soon(lambda: not running_from(stand.clients.parents[2])):
+    if not _soon(stand, lambda: not running_from(stand.clients.parents[2])):
         yield "client programs still run"
-    if not _soon(lambda: sessions_of_ours(stand.source) == 0):
+    if not _soon(stand, lambda: sessions_of_ours(stand.source) == 0):
         yield "sessions of ours are open on the server"
     if files := sorted(stand.scratch.rglob("*")):
         yield f"files left in scratch: {[file.name for file in files]}"
@@ -151,8 +150,8 @@ def _restore(stand: Stand, done: Backup, target: Connection) -> str:
     return run.stderr.decode(errors="replace") if run.returncode else ""
 
 
-def _soon(condition: Callable[[], bool]) -> bool:
-    deadline = monotonic() + GONE_WITHIN_S
+def _soon(stand: Stand, condition: Callable[[], bool]) -> bool:
+    deadline = monotonic() + stand.patience_s
     pause = Event()
     while not condition():
         if monotonic() > deadline:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import Event
 from typing import Final
 
 from chalicelib.domain.connection import Connection, SslMode
@@ -66,17 +67,33 @@ def _greet(listener: socket.socket) -> None:
                 line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
+def again(strike: Strike) -> Strike:
+    """Strike at every chance from then on."""
+
+    def act(stand: Stand, proxy: Proxy) -> None:
+        strike(stand, proxy)
+        proxy.reached.clear()
+
+    return act
+
+
 def broken(strike: Strike, expected: frozenset[str], *, deadline_s: float = 30.0) -> Act:
     """Do something to the way, or at its other end, when so much of the stream has come."""
 
     def act(stand: Stand, draw: Draw) -> Trial:
         percent = draw.percent
+        struck = Event()
+
+        def at_limit() -> None:
+            struck.set()
+            strike(stand, proxy)
+
         with stand.proxy(percent, silent=True) as proxy:
-            proxy.at_limit = lambda: strike(stand, proxy)
+            proxy.at_limit = at_limit
             backup = stand.stack.request(stand.through(proxy))
             stand.run(backup, deadline_s=deadline_s)
-        stand.server.start()  # if it was killed
-        return Trial(backup, expected, f"{percent:.1f} %", proxy.reached.is_set())
+        stand.revive()
+        return Trial(backup, expected, f"{percent:.1f} %", struck.is_set())
 
     return act
 
@@ -90,7 +107,7 @@ def killed_when_said(words: bytes) -> Act:
             proxy.at_limit = stand.server.kill
             backup = stand.stack.request(stand.through(proxy))
             stand.run(backup)
-        stand.server.start()
+        stand.revive()
         return Trial(backup, LOST | COMPLETED, struck=proxy.reached.is_set())
 
     return act
@@ -114,11 +131,6 @@ def trickle(stand: Stand, proxy: Proxy) -> None:
 
 def terminate(stand: Stand, proxy: Proxy) -> None:
     execute(stand.source, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
-
-
-def terminate_always(stand: Stand, proxy: Proxy) -> None:
-    terminate(stand, proxy)
-    proxy.reached.clear()
 
 
 def cancel_copy(stand: Stand, proxy: Proxy) -> None:
@@ -237,7 +249,7 @@ CELLS: Final = (
     Cell("F2", "silent", broken(silence, EXCEEDED, deadline_s=SHORT_S), weight=4),
     Cell("F2", "one byte a second", broken(trickle, EXCEEDED, deadline_s=SHORT_S), weight=4),
     Cell("F2", "sessions terminated once", broken(terminate, COMPLETED), weight=5),
-    Cell("F2", "sessions terminated again", broken(terminate_always, LOST), weight=5),
+    Cell("F2", "sessions terminated again", broken(again(terminate), LOST), weight=5),
     Cell("F2", "server killed", broken(kill_server, LOST), weight=8),
     Cell("F2", "backend killed", broken(kill_backend, LOST | COMPLETED), weight=5),
     Cell("F2", "server killed as the snapshot is exported", killed_when_said(b"pg_export_snap")),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+import psycopg
 
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
 from chalicelib.adapters.system import SystemClock
@@ -40,6 +42,7 @@ from tests.support.stack import (
     installation,
     opened_with,
 )
+from tests.support.waiting import await_that
 
 MAJOR: Final = 18
 LOCK_TIMEOUT_S: Final = 0.4
@@ -99,6 +102,7 @@ class Stand:
     small: Stand | None = None
     stream_bytes: int = 0
     calls: int = 0
+    patience_s: float = 5.0
 
     @property
     def services(self) -> Services:
@@ -130,7 +134,8 @@ class Stand:
         try:
             Services(settings, adapters).backup_runner("worker-1").run(backup.id)
         except HoldfastError:
-            self.sweep(backup)
+            if found is self.services:  # otherwise the caller lets somebody else clean up
+                self.sweep(backup)
 
     def fork(self, backup: Backup, trouble: Trouble | None = None) -> Worker:
         """Run a worker in a process of its own."""
@@ -166,6 +171,18 @@ class Stand:
         limit = max(1, int(self.stream_bytes * percent / 100))
         return Proxy(("127.0.0.1", self.server.port), limit_bytes=limit, silent=silent)
 
+    def revive(self) -> None:
+        """Start the server if it was killed, and wait until it has recovered."""
+        self.server.start()
+        await_that(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            execute(self.source, "SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def objects(self, backup: Backup) -> dict[str, int]:
         """Return the objects of a backup with their sizes."""
         store = self.services.adapters.store
@@ -182,8 +199,16 @@ class Stand:
             self.services.backups.delete("test", backup.id)
 
 
+Servers = Callable[[ExitStack], tuple[seaweedfs.SeaweedFS, ministack.Ministack]]
+
+
+def servers_of_its_own(held: ExitStack) -> tuple[seaweedfs.SeaweedFS, ministack.Ministack]:
+    """Run what stands behind AWS adapters for as long as something is held."""
+    return held.enter_context(seaweedfs.running()), held.enter_context(ministack.running())
+
+
 @contextmanager
-def opened(name: str) -> Iterator[Stand]:
+def opened(name: str, servers: Servers = servers_of_its_own) -> Iterator[Stand]:
     """Open a stand over one of the sets of adapters."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-faults-")))
@@ -191,32 +216,30 @@ def opened(name: str) -> Iterator[Stand]:
         source = server.connection("shop")
         execute(server.connection(), "CREATE DATABASE shop TEMPLATE template0")
         execute(source, *SAMPLE)
-        yield held.enter_context(_stand(name, folder, server, source))
+        yield held.enter_context(_stand(name, folder, (server, source), servers))
 
 
 @contextmanager
-def _stand(name: str, folder: Path, server: LocalPostgres, source: Connection) -> Iterator[Stand]:
+def _stand(
+    name: str, folder: Path, database: tuple[LocalPostgres, Connection], servers: Servers
+) -> Iterator[Stand]:
     scratch = folder / "scratch"
     scratch.mkdir()
-    clients = _own_clients(server.bin_dir, folder / "clients")
+    clients = _own_clients(database[0].bin_dir, folder / "clients")
     with ExitStack() as held:
         settings = embedded_settings(folder) | {"HOLDFAST_LOCK_TIMEOUT_S": str(LOCK_TIMEOUT_S)}
         ways = None
         if name == AWS:
-            s3, others = (
-                held.enter_context(seaweedfs.running()), held.enter_context(ministack.running())
-            )  # fmt: skip
-            settings |= installation(others, s3)
-            ways = Ways(
-                held.enter_context(FaultyS3(s3.port)), held.enter_context(FaultyS3(others.port))
-            )
+            bucket, others = servers(held)
+            settings |= installation(others, bucket)
+            ways = Ways(*(held.enter_context(FaultyS3(s.port)) for s in (bucket, others)))
         stack = held.enter_context(opened_with(name, settings, seaweedfs.WORKER))
         nursery = Nursery(clients, scratch, stack.credentials)
         held.callback(nursery.close)
-        stand = Stand(stack, server, source, clients, scratch, nursery, ways)
+        stand = Stand(stack, *database, clients, scratch, nursery, ways)
         if ways is not None:
-            way_settings = settings | _through(ways)
-            stand.troubled = held.enter_context(opened_with(name, way_settings, seaweedfs.WORKER))
+            led_astray = settings | _through(ways)
+            stand.troubled = held.enter_context(opened_with(name, led_astray, seaweedfs.WORKER))
         _take_measure(stand)
         if name == EMBEDDED and may_mount():
             stand.small = held.enter_context(_on_small_disk(stand, folder / "disk"))

@@ -53,7 +53,7 @@ def through_troubled(stand: Stand, way: FaultyS3, fault: Fault) -> tuple[Backup,
         stand.run(backup, services=stand.troubled.services)
     finally:
         stand.ways.clear()
-    stand.sweep(backup)
+    stand.finish(backup)
     return backup, fault.times < planned
 
 

@@ -1,0 +1,55 @@
+"""The report of the fault lane: what was run, what was found, and the seed to see it again."""
+
+from __future__ import annotations
+
+from tests.faults.matrix import CELLS
+from tests.soak.faults import Result, report
+
+
+def result(**changes: object) -> Result:
+    values: dict[str, object] = {
+        "cell": CELLS[0],
+        "adapters": "embedded",
+        "seed": 7,
+        "end": "authentication_failed",
+        "at": "",
+        "struck": True,
+        "took_s": 0.5,
+        "found": (),
+    }
+    return Result(**{**values, **changes})  # type: ignore[arg-type]  # fields of the result by name
+
+
+def test_runs_are_counted_by_cell_and_set() -> None:
+    found = report([result(), result(seed=8, struck=False), result(adapters="aws")], 7, 3.0)
+
+    assert found["cells"]["F1 wrong password (embedded)"] == {
+        "runs": 2,
+        "struck": 1,
+        "ends": {"authentication_failed": 2},
+        "mean_s": 0.5,
+    }
+    assert found["runs"] == 3
+
+
+def test_a_broken_promise_is_listed_with_its_seed() -> None:
+    found = report([result(found=("took 40 s",), at="3 %")], 7, 3.0)
+
+    assert found["failures"] == [
+        {
+            "cell": "F1 wrong password",
+            "adapters": "embedded",
+            "seed": 7,
+            "at": "3 %",
+            "found": ("took 40 s",),
+        }
+    ]
+    assert found["false_successes"] == 0
+
+
+def test_the_bound_is_stated_only_without_a_false_success() -> None:
+    good = report([result()] * 300, 7, 3.0)
+    bad = report([result(found=("FALSE SUCCESS: it was not",))] * 300, 7, 3.0)
+
+    assert (good["bound_95"], good["false_successes"]) == ("1.00 %", 0)
+    assert (bad["bound_95"], bad["false_successes"]) == (None, 300)
