@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from chalicelib.domain.record import Query
 from tests.faults.cells import Trial
 from tests.faults.processes import running_from
 from tests.faults.stand import Stand
-from tests.support.dumping import Bystander, contents, execute, sessions_of_ours
+from tests.support.dumping import Bystander, client_environment, contents, execute, sessions_of_ours
 
 WHOLE: Final = ("RECOVERY.md", "database.dump", "manifest.json")
 LAST_MOVES: Final = {"backup.completed", "backup.failed", "backup.cancelled"}
@@ -128,22 +127,15 @@ def _harm_to_others(stand: Stand) -> Iterator[str]:
 
 def _restore(stand: Stand, done: Backup, target: Connection) -> str:
     data = b"".join(stand.services.adapters.store.read(done.artefacts[0].key))
-    endpoint = target.endpoint
     run = subprocess.run(
         [
-            str(stand.clients / "pg_restore"),
+            stand.clients / "pg_restore",
             "--exit-on-error",
             "--no-acl",
-            f"--dbname={endpoint.database}",
+            f"--dbname={target.endpoint.database}",
         ],
         input=data,
-        env={
-            "PATH": os.defpath,
-            "PGHOST": endpoint.host,
-            "PGPORT": str(endpoint.port),
-            "PGUSER": endpoint.user,
-            "PGPASSWORD": target.password,
-        },
+        env=client_environment(target),
         capture_output=True,
         check=False,
     )

@@ -9,7 +9,7 @@ from zlib import crc32
 from tests.faults.cells import COMPLETED, Act, Cell, Draw, Trial, ends
 from tests.faults.stand import Stand
 
-HANG_S: Final = 1.5
+HANG_S: Final = 0.9
 SHARES: Final = (1, 10, 50, 90, 99)
 
 
@@ -64,7 +64,7 @@ CELLS: Final = (
     Cell(
         "F4",
         "flood of words",
-        spoilt('yes "pg_dump: error: on and on" | head -c 20000000 >&2; real "$@"', COMPLETED),
+        spoilt('yes "pg_dump: error: on and on" | head -c 5000000 >&2; real "$@"', COMPLETED),
     ),
     Cell(
         "F4",

@@ -16,7 +16,7 @@ from tests.faults.stand import Stand
 from tests.support.dumping import connected, endpoint_of, execute, locked
 from tests.support.proxy import Proxy
 
-SHORT_S: Final = 1.2
+SHORT_S: Final = 0.9
 """A deadline for runs that hang: time enough for a whole dump here."""
 LOST: Final = ends("source_lost", "source_unreachable")
 OURS: Final = "application_name LIKE 'holdfast %'"

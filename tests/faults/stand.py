@@ -125,8 +125,9 @@ class Stand:
         deadline_s: float = PATIENT_S,
         services: Services | None = None,
         ahead: timedelta = timedelta(),
+        clean: bool = True,
     ) -> None:
-        """Run a worker in this process; what it raises has left the record to others."""
+        """Run a worker in this process; what it raises has left the record to the sweeper."""
         found = services or self.services
         settings = found.settings.model_copy(update={"dump_deadline_s": deadline_s})
         used = engine or self.engine()
@@ -134,7 +135,7 @@ class Stand:
         try:
             Services(settings, adapters).backup_runner("worker-1").run(backup.id)
         except HoldfastError:
-            if found is self.services:  # otherwise the caller lets somebody else clean up
+            if clean:
                 self.sweep(backup)
 
     def fork(self, backup: Backup, trouble: Trouble | None = None) -> Worker:

@@ -50,7 +50,7 @@ def through_troubled(stand: Stand, way: FaultyS3, fault: Fault) -> tuple[Backup,
     backup = stand.stack.request(stand.source)
     way.faults.append(fault)
     try:
-        stand.run(backup, services=stand.troubled.services)
+        stand.run(backup, services=stand.troubled.services, clean=False)
     finally:
         stand.ways.clear()
     stand.finish(backup)
@@ -92,8 +92,8 @@ def disk_full(stand: Stand, draw: Draw) -> Trial:
     free_bytes = draw.chance.randrange(20_000, 3_000_000)
     backup = stand.small.stack.request(stand.source)
     with only(stand.small.services.settings.data.parent, free_bytes):
-        stand.small.run(backup)
-    stand.small.sweep(backup)
+        stand.small.run(backup, clean=False)
+    stand.small.finish(backup)
     return Trial(backup, HONEST, f"{free_bytes} bytes free", where=stand.small)
 
 

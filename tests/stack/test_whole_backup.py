@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.execution import Work
 from chalicelib.local.postgres import LocalPostgres
-from tests.support.dumping import contents, execute
+from tests.support.dumping import client_environment, contents, execute
 from tests.support.stack import Stack
 from tests.support.waiting import PATIENCE_S
 
@@ -51,16 +50,9 @@ def downloaded(api: httpx.Client, backup_id: str) -> bytes:
 
 
 def restored(dump: Path, target: Connection, bin_dir: Path) -> None:
-    endpoint = target.endpoint
     subprocess.run(
-        [bin_dir / "pg_restore", "--exit-on-error", "--dbname", endpoint.database, dump],
-        env={
-            "PATH": os.defpath,
-            "PGHOST": endpoint.host,
-            "PGPORT": str(endpoint.port),
-            "PGUSER": endpoint.user,
-            "PGPASSWORD": target.password,
-        },
+        [bin_dir / "pg_restore", "--exit-on-error", "--dbname", target.endpoint.database, dump],
+        env=client_environment(target),
         check=True,
         timeout=PATIENCE_S,
     )
