@@ -74,7 +74,10 @@ def password_file(password: str, scratch: Path) -> Iterator[Path]:
 
 @contextmanager
 def _in_memory(line: str) -> Iterator[Path]:
-    descriptor = os.memfd_create("pgpass")
+    try:
+        descriptor = os.memfd_create("pgpass")
+    except OSError as error:
+        raise ScratchTooSmall(f"no file in memory could be made: {error.strerror}") from error
     try:
         os.fchmod(descriptor, 0o600)  # libpq ignores a password file that others may read
         os.write(descriptor, line.encode())

@@ -180,6 +180,7 @@ CELLS: Final = (
                 "worker_lost",
                 "source_unreachable",
                 "scratch_too_small",
+                "version_unsupported",
             ),
             8,
             60,
