@@ -174,10 +174,11 @@ class Stand:
 
     def revive(self) -> None:
         """Start the server if it was killed, and wait until it has recovered."""
-        self.server.start()
         await_that(self._answers)
 
     def _answers(self) -> bool:
+        # again each time: whoever kills it may not have come to the end of that
+        self.server.start()
         try:
             execute(self.source, "SELECT 1")
         except psycopg.OperationalError:
