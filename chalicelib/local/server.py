@@ -17,6 +17,7 @@ from chalicelib.api.parsing import MAX_BODY_BYTES
 from chalicelib.bootstrap import Services, link_key
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
 from chalicelib.local.objects import PREFIX, ObjectsWsgi
+from chalicelib.local.refusals import RefusingChannel
 from chalicelib.local.wsgi import ChaliceWsgi, Environ, StartResponse, WsgiApp
 
 THREADS: Final = 16
@@ -62,6 +63,7 @@ class ApiServer:
             # Behind our own limit, which answers with a problem.
             max_request_body_size=16 * MAX_BODY_BYTES,
         )
+        self._server.channel_class = RefusingChannel
         self._thread = threading.Thread(target=self._server.run, name="api", daemon=True)
 
     @property

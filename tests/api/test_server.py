@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import socket
 import threading
 import tracemalloc
@@ -163,6 +164,32 @@ def test_hostile_requests_are_answered_and_the_server_goes_on(
 
     assert status in received.partition(b"\r\n")[0]
     assert httpx.get(f"{server.url}/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /v1/backups HTTP/1.0\r\nContent-Length: 9999999999\r\n\r\n", 413),
+        (b"POST /v1/backups HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"POST /v1/backups HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: rot13\r\n\r\n", 501),
+        (b"GET /h\xc3\xa9alth HTTP/1.0\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nX: a\rb\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nX canary-4f2a\r\n\r\n", 400),
+        (b"\x00\x00\x00\x08\x04\xd2\x16/\r\n\r\n", 400),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_the_server_itself_refuses_is_a_problem_too(
+    server: ApiServer, sent: bytes, status: int
+) -> None:
+    head, _, body = talk(server, sent).partition(b"\r\n\r\n")
+
+    problem = json.loads(body)
+    assert head.startswith(f"HTTP/1.{head[7:8].decode()} {status} ".encode())
+    assert b"Content-Type: application/problem+json" in head
+    assert head.count(b"Content-Length") == 1
+    assert (problem["status"], b"canary" in body) == (status, False)
 
 
 def test_an_endless_head_is_cut_off(server: ApiServer) -> None:
