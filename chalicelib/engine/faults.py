@@ -136,7 +136,12 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(
         SourceUnreachable,
         UNANSWERED,
-        pattern="invalid response to SSL negotiation|Is the server running",
+        # The last ones are what TLS makes of a banner that happens to begin with PostgreSQL's S.
+        pattern=(
+            "invalid response to SSL negotiation|Is the server running"
+            "|SSL error: (?:unexpected eof|wrong version number|packet length|record layer"
+            "|http request|bad record type)"
+        ),
         started=False,
     ),
     Row(
