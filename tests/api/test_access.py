@@ -53,6 +53,67 @@ def test_what_needs_no_key_is_this_and_nothing_else() -> None:
     assert {(one.method, one.path) for one in ALL if one.allow.role is None} == PUBLIC
 
 
+TABLE = {
+    "show_health": ("public", "all"),
+    "show_openapi": ("public", "all"),
+    "download": ("public", "token"),
+    "redeem_link": ("public", "token"),
+    "create_project": ("admin", "unlimited"),
+    "list_projects": ("viewer", "filtered"),
+    "show_project": ("viewer", "project"),
+    "update_project": ("admin", "project"),
+    "delete_project": ("admin", "project"),
+    "test_project": ("operator", "project"),
+    "estimate_project": ("operator", "project"),
+    "request_backup": ("operator", "body"),
+    "list_backups": ("viewer", "filtered"),
+    "show_backup": ("viewer", "project"),
+    "update_backup": ("operator", "project"),
+    "delete_backup": ("admin", "project"),
+    "show_progress": ("viewer", "project"),
+    "cancel_backup": ("operator", "project"),
+    "verify_backup": ("operator", "project"),
+    "create_link": ("operator", "project"),
+    "list_links": ("viewer", "project"),
+    "revoke_link": ("operator", "project"),
+    "show_job": ("viewer", "project"),
+    "create_key": ("admin", "unlimited"),
+    "list_keys": ("admin", "unlimited"),
+    "revoke_key": ("admin", "unlimited"),
+}
+"""Who may call each operation, and what keeps it within the projects of the key."""
+
+LISTS = [one for one in ALL if TABLE.get(one.name, ("", ""))[1] == "filtered"]
+
+
+def test_the_table_of_rights_is_this() -> None:
+    def scope_of(one: Route) -> str:
+        if one.allow.everywhere:
+            return "unlimited"
+        if set(one.parameters) & RECORDS.keys():
+            return "project"
+        return TABLE[one.name][1]
+
+    assert {one.name: (one.allow.role or "public", scope_of(one)) for one in ALL} == TABLE
+
+
+@named(LISTS)
+def test_lists_show_only_what_is_in_sight(
+    client_for: Callable[..., httpx.Client],
+    route: Route,
+    ids: dict[str, str],
+    make_project: Callable[..., Project],
+) -> None:
+    mine = make_project("mine").id
+
+    inside = client_for(Role.ADMIN, projects=(ids["project_id"],)).get(route.path).text
+    outside = client_for(Role.ADMIN, projects=(mine,)).get(route.path).text
+
+    assert ids["project_id"] in inside
+    assert mine not in inside
+    assert ids["project_id"] not in outside
+
+
 @named(GUARDED)
 @pytest.mark.parametrize("token", [None, "hf_01JD0000000000000000000000_wrong"])
 def test_without_a_valid_key_nothing_answers(
