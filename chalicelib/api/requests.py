@@ -28,6 +28,7 @@ from chalicelib.domain.backup import (
     Trigger,
 )
 from chalicelib.domain.connection import SslMode, Text
+from chalicelib.domain.contents import MAX_ROWS
 from chalicelib.domain.link import MAX_LIFETIME
 from chalicelib.services.jobs import MAX_WAIT_S
 from chalicelib.services.links import DEFAULT_LIFETIME
@@ -250,6 +251,12 @@ class BackupPatch(Body):
     @model_validator(mode="after")
     def _something(self) -> Self:
         return _changes_something(self)
+
+
+class RowsRequest(Body):
+    """Ask for the first rows of a table."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 20
 
 
 class LinkRequest(Body):

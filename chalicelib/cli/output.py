@@ -26,7 +26,7 @@ def print_list(page: Mapping[str, Any], columns: Sequence[str], *, as_json: bool
         print_json(page)
         return
     rows = [[text_of(_reach(item, name)) for name in columns] for item in page["items"]]
-    _print_rows(columns, rows)
+    print_rows([name.replace("_", " ") for name in columns], rows)
     if page["next_cursor"]:
         click.echo(f"more: --cursor {page['next_cursor']}", err=True)
 
@@ -38,7 +38,7 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
         return
     flat = dict(_flattened(record))
     rows = [[name, text_of(value)] for name, value in flat.items() if value not in (None, "")]
-    _print_rows(("field", "value"), rows)
+    print_rows(("field", "value"), rows)
 
 
 def text_of(value: object) -> str:
@@ -52,7 +52,8 @@ def text_of(value: object) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows whose cells are `text_of` something."""
     console = Console()
     if not console.is_terminal:
         for row in rows:
@@ -60,9 +61,9 @@ def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
         # Text, because a plain str would be read for markup
+        table.add_column(Text(text_of(name)), overflow="fold")
+    for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
 

@@ -94,7 +94,7 @@ def test_no_status_is_answered_that_the_document_does_not_name(
     for (method, path), operation in operations(document).items():
         concrete = path.format_map(
             dict.fromkeys(("project_id", "backup_id", "job_id"), "x")
-            | {"link_id": "x", "key_id": "x", "token": "x.y"}
+            | {"link_id": "x", "key_id": "x", "name": "x", "token": "x.y"}
         )
         for body in ({}, {"unknown": 1}):
             answer = client.request(method, concrete, json=body)

@@ -27,6 +27,11 @@ def text(value: str | None) -> bytes:
     return integer(len(data)) + data
 
 
+def quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return name if name.isidentifier() else f'"{doubled}"'
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry with whatever a test wants to say about it; `rows` None means no block."""
@@ -53,7 +58,8 @@ class Entry:
     @property
     def copy(self) -> str:
         is_rows = self.rows is not None and self.columns is not None
-        return f"COPY {self.namespace}.{self.tag} {self.columns} FROM stdin;\n" if is_rows else ""
+        table = f"{quoted(self.namespace)}.{quoted(self.tag)}"
+        return f"COPY {table} {self.columns} FROM stdin;\n" if is_rows else ""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Final
+from urllib.parse import unquote
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import BackupPatch, BackupQuery, BackupRequest
+from chalicelib.api.requests import BackupPatch, BackupQuery, BackupRequest, RowsRequest
 from chalicelib.api.routing import (
     ADMIN,
     JOB_ACCEPTED,
@@ -24,9 +26,12 @@ from chalicelib.api.views import (
     ProgressView,
 )
 from chalicelib.domain.backup import Backup, Chore, Status
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, InvalidRequest
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.services.backups import BackupChanges, BackupFilter, NewBackup
+
+MAX_TABLE_NAME: Final = 300
+"""Two names of 63 bytes, quoted, with every quote in them doubled, and a dot."""
 
 
 @route("POST /v1/backups", OPERATOR, Success(202, "/v1/backups/{id}"), starts_work=True)
@@ -111,15 +116,51 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
 @route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def verify_backup(call: Call, backup: Backup) -> JobView:
     """Let a worker read a completed backup again, from its first byte to its last."""
+    return _job(call, JobKind.VERIFY, backup)
+
+
+@route("POST /v1/backups/{backup_id}/contents", VIEWER, JOB_ACCEPTED, starts_work=True)
+def list_contents(call: Call, backup: Backup) -> JobView:
+    """Let a worker list what a completed backup holds: schemas, objects, sizes.
+
+    The result names the largest tables first where not all fit; `left_out` counts the others. A
+    plain dump ends as `unsupported`.
+    """
+    return _job(call, JobKind.CONTENTS, backup)
+
+
+@route("POST /v1/backups/{backup_id}/tables/{name}/rows", OPERATOR, JOB_ACCEPTED, starts_work=True)
+def show_rows(call: Call, backup: Backup, name: str, body: RowsRequest) -> JobView:
+    """Let a worker decode the first rows of one table of a completed backup.
+
+    The name is `schema.table`, or each in SQL's quotes. Values are text, null for null; what is too
+    long for an answer is cut, and the result says so.
+    """
+    return _job(call, JobKind.ROWS, backup, table=_table(name), limit=body.limit)
+
+
+def _job(
+    call: Call, kind: JobKind, backup: Backup, *, table: str | None = None, limit: int | None = None
+) -> JobView:
     if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
         raise Conflict(
-            f"backup is {backup.status}, there is nothing to verify",
-            hint="Only completed backups can be verified.",
+            f"backup is {backup.status}, there is nothing to read",
+            hint="Only completed backups can be read.",
         )
-    arguments = JobArguments(backup_id=backup.id)
+    arguments = JobArguments(backup_id=backup.id, table=table, limit=limit)
     return JobView.of(
-        call.services.jobs.request(call.actor.name, JobKind.VERIFY, backup.project_id, arguments)
+        call.services.jobs.request(call.actor.name, kind, backup.project_id, arguments)
     )
+
+
+def _table(name: str) -> str:
+    # servers differ in whether a part of the path comes quoted
+    table = unquote(name)
+    if not table.isprintable() or len(table) > MAX_TABLE_NAME:
+        raise InvalidRequest(
+            "this cannot be the name of a table", hint="Name it as schema.table.", field="name"
+        )
+    return table
 
 
 def _filter(call: Call, query: BackupQuery) -> BackupFilter:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from chalicelib.domain.block_digest import BlockDigest
@@ -16,6 +14,7 @@ from chalicelib.domain.contents import (
     SizesFrom,
 )
 from chalicelib.engine.archive.encodings import codec_of, readable
+from chalicelib.engine.archive.places import Place, places_of
 from chalicelib.engine.archive.toc import Toc, TocEntry
 
 _SCHEMA: Final = "SCHEMA"
@@ -51,18 +50,10 @@ _DETAILS: Final = frozenset(
 """Entries that say something about an object, or set the scene, and are no object themselves."""
 
 
-@dataclass(frozen=True)
-class BlockSize:
-    """Say how large the block of an entry is; what is not known is None."""
-
-    stored_bytes: int
-    raw_bytes: int | None = None
-    rows: int | None = None
-
-
 def contents_of(toc: Toc, archive_bytes: int, blocks: Iterable[BlockDigest]) -> ArchiveContents:
     """Describe an archive of this length; `blocks` are what a full read found, or none."""
-    sizes_from, sizes = block_sizes(toc, archive_bytes, blocks)
+    known = tuple(blocks)
+    places = places_of(toc, archive_bytes, known)
     codec = codec_of(toc)
     header = toc.header
     return ArchiveContents(
@@ -72,32 +63,19 @@ def contents_of(toc: Toc, archive_bytes: int, blocks: Iterable[BlockDigest]) -> 
         compression=header.codec.value,
         entries=len(toc.entries),
         stored_bytes=archive_bytes,
-        sizes_from=sizes_from,
-        schemas=_schemas(toc, sizes, codec),
-        large_objects=_large_objects(toc, sizes),
+        sizes_from=_sizes_from(toc, known),
+        schemas=_schemas(toc, places, codec),
+        large_objects=_large_objects(toc, places),
     )
 
 
-def block_sizes(
-    toc: Toc, archive_bytes: int, blocks: Iterable[BlockDigest]
-) -> tuple[SizesFrom, dict[int, BlockSize]]:
-    """Return sizes by dump id, from the digests if there are any, else from the offsets.
-
-    By offsets, padding counts to the block before it.
-    """
-    known = {one.dump_id: BlockSize(one.stored_bytes, one.raw_bytes, one.rows) for one in blocks}
-    if known or not toc.with_data:
-        return SizesFrom.MANIFEST if known else SizesFrom.OFFSETS, known
-    if not toc.is_located:
-        return SizesFrom.NOWHERE, {}
-    placed = sorted((entry.offset, entry.dump_id) for entry in toc.with_data)
-    ends = [*placed, (archive_bytes, 0)]
-    return SizesFrom.OFFSETS, {
-        dump_id: BlockSize(max(end - offset, 0)) for (offset, dump_id), (end, _) in pairwise(ends)
-    }
+def _sizes_from(toc: Toc, blocks: tuple[BlockDigest, ...]) -> SizesFrom:
+    if blocks:
+        return SizesFrom.MANIFEST
+    return SizesFrom.OFFSETS if toc.is_located else SizesFrom.NOWHERE
 
 
-def _schemas(toc: Toc, sizes: Mapping[int, BlockSize], codec: str) -> tuple[SchemaInside, ...]:
+def _schemas(toc: Toc, places: Mapping[int, Place], codec: str) -> tuple[SchemaInside, ...]:
     rows = _rows_by_table(toc)
     found: dict[str, list[ObjectInside]] = {}
     for entry in toc.entries:
@@ -106,10 +84,10 @@ def _schemas(toc: Toc, sizes: Mapping[int, BlockSize], codec: str) -> tuple[Sche
         elif entry.descriptor not in _DETAILS:
             holds_rows = entry.descriptor in _HOLDS_ROWS
             data = rows.pop((entry.namespace, entry.tag), []) if holds_rows else []
-            inside = _object(entry, entry.descriptor, data, sizes)
+            inside = _object(entry, entry.descriptor, data, places)
             found.setdefault(readable(entry.namespace, codec), []).append(_named(inside, codec))
     for data in rows.values():  # a dump of the data alone has no tables, only their rows
-        inside = _named(_object(data[0], _TABLE, data, sizes), codec)
+        inside = _named(_object(data[0], _TABLE, data, places), codec)
         found.setdefault(readable(data[0].namespace, codec), []).append(inside)
     return tuple(SchemaInside(name=name, objects=tuple(found[name])) for name in sorted(found))
 
@@ -124,16 +102,16 @@ def _rows_by_table(toc: Toc) -> dict[tuple[str, str], list[TocEntry]]:
 
 
 def _object(
-    entry: TocEntry, kind: str, data: Iterable[TocEntry], sizes: Mapping[int, BlockSize]
+    entry: TocEntry, kind: str, data: Iterable[TocEntry], places: Mapping[int, Place]
 ) -> ObjectInside:
-    known = [sizes[one.dump_id] for one in data if one.dump_id in sizes]
+    known = [places[one.dump_id] for one in data if one.dump_id in places]
     return ObjectInside(
         kind=kind,
         name=entry.tag,
         owner=entry.owner,
-        stored_bytes=_total(known, lambda size: size.stored_bytes),
-        raw_bytes=_total(known, lambda size: size.raw_bytes),
-        rows=_total(known, lambda size: size.rows),
+        stored_bytes=_total(known, lambda place: place.stored_bytes),
+        raw_bytes=_total(known, lambda place: place.raw_bytes),
+        rows=_total(known, lambda place: place.rows),
     )
 
 
@@ -142,19 +120,19 @@ def _named(inside: ObjectInside, codec: str) -> ObjectInside:
     return inside.model_copy(update=names)
 
 
-def _large_objects(toc: Toc, sizes: Mapping[int, BlockSize]) -> LargeObjectsInside | None:
+def _large_objects(toc: Toc, places: Mapping[int, Place]) -> LargeObjectsInside | None:
     data = [entry for entry in toc.entries if entry.is_large_objects]
     if not data:
         return None
-    known = [sizes[entry.dump_id] for entry in data if entry.dump_id in sizes]
+    known = [places[entry.dump_id] for entry in data if entry.dump_id in places]
     return LargeObjectsInside(
-        count=_total(known, lambda size: size.rows),
-        stored_bytes=_total(known, lambda size: size.stored_bytes),
-        raw_bytes=_total(known, lambda size: size.raw_bytes),
+        count=_total(known, lambda place: place.rows),
+        stored_bytes=_total(known, lambda place: place.stored_bytes),
+        raw_bytes=_total(known, lambda place: place.raw_bytes),
     )
 
 
-def _total(sizes: Iterable[BlockSize], part: Callable[[BlockSize], int | None]) -> int | None:
-    values = [part(size) for size in sizes]
+def _total(places: Iterable[Place], part: Callable[[Place], int | None]) -> int | None:
+    values = [part(place) for place in places]
     known = [value for value in values if value is not None]
     return sum(known) if values and len(known) == len(values) else None

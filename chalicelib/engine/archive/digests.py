@@ -64,12 +64,12 @@ def digest_copy_text(text: Iterator[bytes]) -> TextDigest:
     for piece in text:
         newlines += piece.count(b"\n")
         raw_bytes += len(piece)
-        if len(piece) < _HELD_BYTES:
-            piece = held + piece  # noqa: PLW2901 - too short to tell the mark from the rows
-            held = b""
-        sha256.update(held)
-        sha256.update(memoryview(piece)[:-_HELD_BYTES])
-        held = piece[-_HELD_BYTES:]
+        # a short piece cannot tell the mark from the rows, and is joined to what was held
+        whole = piece if len(piece) >= _HELD_BYTES else held + piece
+        if whole is piece:
+            sha256.update(held)
+        sha256.update(memoryview(whole)[:-_HELD_BYTES])
+        held = whole[-_HELD_BYTES:]
     # behind a row, or at the very beginning: a row that ends in these bytes is no mark
     if held not in {END_MARK, b"\n" + END_MARK}:
         raise IntegrityFailed("the rows of a table have no end mark")

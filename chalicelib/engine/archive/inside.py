@@ -8,6 +8,7 @@ from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.contents import contents_of
+from chalicelib.engine.archive.places import places_of
 from chalicelib.engine.archive.ranges import Windows
 from chalicelib.engine.archive.rows import first_rows
 from chalicelib.engine.archive.toc import Toc
@@ -20,7 +21,7 @@ def contents(
 ) -> ArchiveContents:
     """Read the head of an archive, at most twice its length, and describe what it lists."""
     windows = Windows(source, beat)
-    found = contents_of(_toc(windows), source.size_bytes, blocks)
+    found = contents_of(_toc(windows), windows.size_bytes, blocks)
     return found.model_copy(update={"read_bytes": windows.read_bytes})
 
 
@@ -29,9 +30,9 @@ def rows(
 ) -> TableRows:
     """Read the head of an archive, then the block of one table as far as its rows are wanted."""
     windows = Windows(source, beat)
-    places = {block.dump_id: block.offset for block in blocks}
-    return first_rows(windows, _toc(windows), places, wanted)
+    toc = _toc(windows)
+    return first_rows(windows, toc, places_of(toc, windows.size_bytes, blocks), wanted)
 
 
 def _toc(windows: Windows) -> Toc:
-    return read_toc(ByteStream(windows.start_at(0)))
+    return read_toc(ByteStream(windows.between(0, windows.size_bytes)))

@@ -19,20 +19,28 @@ _CHUNK_BYTES: Final = 256 << 10
 
 @dataclass
 class Windows:
-    """Read a source from any place on, and count what was read."""
+    """Read a source from any place on, and count what was read.
+
+    Its size is taken once: a file that shrinks has lost something.
+    """
 
     source: Ranges
     beat: Callable[[], None]
     read_bytes: int = field(default=0, init=False)
+    size_bytes: int = field(init=False)
 
-    def start_at(self, start: int) -> Iterator[bytes]:
-        """Yield chunks from `start` to the end; each window is asked for when it is needed."""
+    def __post_init__(self) -> None:
+        """Take the size."""
+        self.size_bytes = self.source.size_bytes
+
+    def between(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield chunks of a range; each window is asked for when it is needed."""
         window_bytes = FIRST_WINDOW_BYTES
-        while start < self.source.size_bytes:
+        while start < end:
             self.beat()
-            end = min(start + window_bytes, self.source.size_bytes)
-            yield from self._window(start, end)
-            start, window_bytes = end, min(window_bytes * 2, LAST_WINDOW_BYTES)
+            upto = min(start + window_bytes, end)
+            yield from self._window(start, upto)
+            start, window_bytes = upto, min(window_bytes * 2, LAST_WINDOW_BYTES)
 
     def _window(self, start: int, end: int) -> Iterator[bytes]:
         missing = end - start

@@ -13,16 +13,17 @@ from chalicelib.engine.archive.copy_text import Row, columns_of
 from chalicelib.engine.archive.copy_text import rows as decoded_rows
 from chalicelib.engine.archive.decoding import decoded
 from chalicelib.engine.archive.encodings import codec_of, readable
+from chalicelib.engine.archive.places import Place
 from chalicelib.engine.archive.ranges import Windows
-from chalicelib.engine.archive.toc import DataState, Toc, TocEntry
+from chalicelib.engine.archive.toc import Toc, TocEntry
 
 
 def first_rows(
-    windows: Windows, toc: Toc, places: Mapping[int, int], wanted: RowsWanted
+    windows: Windows, toc: Toc, places: Mapping[int, Place], wanted: RowsWanted
 ) -> TableRows:
     """Decode rows up to the limit, or up to what an answer may hold.
 
-    `places` are offsets by dump id that the archive itself may not know.
+    A table whose block has no place is looked for from the first block on.
     """
     codec = codec_of(toc)
     entries = entries_of(toc, wanted.table, codec)
@@ -106,7 +107,7 @@ def _statement(entry: TocEntry) -> str:
 
 
 def _rows(
-    windows: Windows, toc: Toc, places: Mapping[int, int], entries: Sequence[TocEntry]
+    windows: Windows, toc: Toc, places: Mapping[int, Place], entries: Sequence[TocEntry]
 ) -> Iterator[Row]:
     codec = codec_of(toc)
     for entry in entries:
@@ -115,11 +116,12 @@ def _rows(
         yield from decoded_rows(decoded(toc.header.codec, stream.run()), columns, codec)
 
 
-def _at_data(windows: Windows, toc: Toc, places: Mapping[int, int], entry: TocEntry) -> ByteStream:
-    is_located = entry.data_state is DataState.LOCATED
-    place = entry.offset if is_located else places.get(entry.dump_id)
-    start = toc.size_bytes if place is None else place
-    stream = ByteStream(windows.start_at(start), start)
+def _at_data(
+    windows: Windows, toc: Toc, places: Mapping[int, Place], entry: TocEntry
+) -> ByteStream:
+    place = places.get(entry.dump_id)
+    start, end = (place.offset, place.end) if place else (toc.size_bytes, windows.size_bytes)
+    stream = ByteStream(windows.between(start, end), start)
     block = next_block(stream)
     while place is None and not _is_of(block, entry):
         if block is not None:

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from chalicelib.domain.backup import Compression, Format
 from chalicelib.domain.block_digest import BlockDigest, LargeObjectSum, object_hash
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.contents import RowsWanted, SizesFrom, TableRows
+from chalicelib.engine.archive import inside
 from chalicelib.engine.archive.digests import ArchiveDigests, digest_archive
+from chalicelib.engine.archive.ranges import FileRanges
 from chalicelib.engine.archive.toc import Codec
 from chalicelib.local.postgres import LocalPostgres
 from tests.support.archives import pieces
-from tests.support.dumping import client_environment, connected, execute
+from tests.support.dumping import Bystander, Dumper, client_environment, connected, execute
 
 pytestmark = pytest.mark.postgres
 
@@ -91,11 +95,56 @@ def test_rows_as_inserts_are_read_as_text(dump: Dump) -> None:
     assert (found["people"].rows, found["people"].raw_bytes > 200_000) == (None, True)
 
 
+@pytest.mark.parametrize("level", ["0", "1", "6"])
+def test_rows_are_what_the_server_would_select(
+    dump: Dump, source: Connection, tmp_path: Path, level: str
+) -> None:
+    path = tmp_path / "a.dump"
+    dump(f"--compress={level}", into=path)
+
+    people = shown(path, "public.people", 40)
+
+    assert people.columns == ("id", "name", "born", "score")
+    assert people.rows == selected(source, "people", 40)
+    assert shown(path, 'public."odd "" name"', 9).rows == selected(source, '"odd "" name"', 9)
+    assert shown(path, "public.no_columns", 9).rows == ((),)
+    assert shown(path, "public.made", 9).columns == ("a",)
+
+
+def test_a_dump_into_a_pipe_is_looked_into_with_what_its_check_found(
+    dump: Dump, dumper: Dumper, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.dump"
+    path.write_bytes(dump("--compress=1"))
+
+    report = dumper.engine.check(
+        Format.CUSTOM, Compression.GZIP, pieces(path.read_bytes(), 1 << 16), Bystander()
+    )
+
+    found = dumper.engine.contents(FileRanges(path), report.blocks, Bystander())
+    people = next(o for o in found.schemas[0].objects if o.name == "people")
+    wanted = RowsWanted("public.parted_s", 100)
+    rows = dumper.engine.rows(FileRanges(path), report.blocks, wanted, Bystander())
+    assert (people.rows, found.sizes_from) == (3000, SizesFrom.MANIFEST)
+    assert (len(rows.rows), rows.is_all) == (60, True)
+
+
 def test_a_dump_of_the_schema_has_no_blocks(dump: Dump) -> None:
     found = read(dump("--schema-only"))
 
     assert (found.blocks, found.raw_bytes) == ((), 0)
     assert "people" in {entry.tag for entry in found.toc.entries}
+
+
+def shown(path: Path, table: str, limit: int) -> TableRows:
+    return inside.rows(FileRanges(path), (), RowsWanted(table, limit), lambda: None)
+
+
+def selected(source: Connection, table: str, limit: int) -> tuple[tuple[str | None, ...], ...]:
+    with connected(source) as session:
+        query = f"SELECT ({table}).* FROM ONLY {table} LIMIT {limit}"  # noqa: S608 - ours
+        found = session.execute(query.encode()).fetchall()
+    return tuple(tuple(None if v is None else str(v) for v in row) for row in found)
 
 
 def read(data: bytes) -> ArchiveDigests:

@@ -8,6 +8,9 @@ from chalicelib.api.routes import ALL
 from chalicelib.api.routing import RECORDS, VIEWER, Allow, Route, route
 from chalicelib.domain.access import Role
 
+ONLY_LOOKS = {"list_contents"}
+"""What is asked by POST because a worker has to do it, and changes nothing."""
+
 
 def test_an_allowance_cannot_be_left_out() -> None:
     assert inspect.signature(route).parameters["allow"].default is inspect.Parameter.empty
@@ -32,5 +35,5 @@ def test_handlers_take_what_their_path_names(one: Route) -> None:
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 def test_what_changes_something_needs_more_than_a_viewer(one: Route) -> None:
-    if one.method != "GET" and one.allow.role is not None:
+    if one.method != "GET" and one.allow.role is not None and one.name not in ONLY_LOOKS:
         assert one.allow.role.rank > Role.VIEWER.rank
