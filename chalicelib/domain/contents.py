@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +39,10 @@ class ObjectInside(Value):
     @property
     def cost_bytes(self) -> int:
         """About how long the object is in JSON."""
-        return _OBJECT_BYTES + len(self.model_dump_json(include={"kind", "name", "owner"}))
+        return _OBJECT_BYTES + len(
+            # as ASCII, which is how long any store may write it
+            self.model_dump_json(include={"kind", "name", "owner"}, ensure_ascii=True)
+        )
 
 
 class SchemaInside(Value):
@@ -76,11 +80,12 @@ class ArchiveContents(Value):
 
     def fitted(self, max_bytes: int) -> ArchiveContents:
         """Return the contents with as many objects as fit, the largest tables first."""
-        room = max_bytes - len(self.model_copy(update={"schemas": ()}).model_dump_json())
+        bare = self.model_copy(update={"schemas": ()})
+        room = max_bytes - len(bare.model_dump_json(ensure_ascii=True))
         kept: set[tuple[str, int]] = set()
         left_out = 0
         for schema, place, found in sorted(self._objects(), key=_by_size):
-            room -= found.cost_bytes + len(schema)
+            room -= found.cost_bytes + len(json.dumps(schema))
             if room >= 0:
                 kept.add((schema, place))
             else:

@@ -8,7 +8,7 @@ from typing import Final
 
 from chalicelib.domain.errors import IntegrityFailed
 
-MAX_TEXT_BYTES: Final = 64 << 20
+MAX_TEXT_BYTES: Final = 32 << 20
 """The longest text believed: a definition in the catalogue may be long, a gigabyte is damage."""
 
 _INTEGER: Final = struct.Struct("<BI")

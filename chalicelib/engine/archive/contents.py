@@ -58,8 +58,8 @@ def contents_of(toc: Toc, archive_bytes: int, blocks: Iterable[BlockDigest]) -> 
     header = toc.header
     return ArchiveContents(
         database=readable(header.database, codec),
-        server_version=header.server_version,
-        dump_version=header.dump_version,
+        server_version=readable(header.server_version, codec),
+        dump_version=readable(header.dump_version, codec),
         compression=header.codec.value,
         entries=len(toc.entries),
         stored_bytes=archive_bytes,
@@ -116,8 +116,8 @@ def _object(
 
 
 def _named(inside: ObjectInside, codec: str) -> ObjectInside:
-    names = {"name": readable(inside.name, codec), "owner": readable(inside.owner, codec)}
-    return inside.model_copy(update=names)
+    texts = {"kind": inside.kind, "name": inside.name, "owner": inside.owner}
+    return inside.model_copy(update={k: readable(text, codec) for k, text in texts.items()})
 
 
 def _large_objects(toc: Toc, places: Mapping[int, Place]) -> LargeObjectsInside | None:

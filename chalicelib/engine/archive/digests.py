@@ -16,6 +16,7 @@ from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.engine.archive.blocks import Block, blocks, objects
 from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.decoding import decoded
+from chalicelib.engine.archive.encodings import codec_of, readable
 from chalicelib.engine.archive.toc import Codec, Toc, TocEntry
 from chalicelib.engine.archive.toc_reader import read_toc
 
@@ -52,8 +53,8 @@ def digest_archive(chunks: Iterator[bytes]) -> ArchiveDigests:
     """Read a whole archive; IntegrityFailed unless all of it is there and fits together."""
     stream = ByteStream(chunks)
     toc = read_toc(stream)
-    found = tuple(_digest(stream, toc, block, entry) for block, entry in blocks(stream, toc))
-    return ArchiveDigests(toc, found)
+    reader = _BlockReader(stream, toc.header.codec, codec_of(toc))
+    return ArchiveDigests(toc, tuple(reader.read(b, entry) for b, entry in blocks(stream, toc)))
 
 
 def digest_copy_text(text: Iterator[bytes]) -> TextDigest:
@@ -87,35 +88,37 @@ def digest_text(text: Iterator[bytes]) -> TextDigest:
     return TextDigest(None, raw_bytes, sha256.hexdigest())
 
 
-def _digest(stream: ByteStream, toc: Toc, block: Block, entry: TocEntry) -> BlockDigest:
-    found = _digest_of(stream, toc.header.codec, entry)
-    return BlockDigest(
-        dump_id=entry.dump_id,
-        schema_name=entry.namespace,
-        name=entry.tag,
-        is_large_objects=entry.is_large_objects,
-        offset=block.offset,
-        stored_bytes=stream.position - block.offset,
-        raw_bytes=found.raw_bytes,
-        rows=found.rows,
-        sha256=found.sha256,
-    )
+@dataclass(frozen=True)
+class _BlockReader:
+    stream: ByteStream
+    codec: Codec
+    text_codec: str
 
+    def read(self, block: Block, entry: TocEntry) -> BlockDigest:
+        found = self._objects() if entry.is_large_objects else self._text(entry)
+        return BlockDigest(
+            dump_id=entry.dump_id,
+            schema_name=readable(entry.namespace, self.text_codec),
+            name=readable(entry.tag, self.text_codec),
+            is_large_objects=entry.is_large_objects,
+            offset=block.offset,
+            stored_bytes=self.stream.position - block.offset,
+            raw_bytes=found.raw_bytes,
+            rows=found.rows,
+            sha256=found.sha256,
+        )
 
-def _digest_of(stream: ByteStream, codec: Codec, entry: TocEntry) -> TextDigest:
-    if entry.is_large_objects:
-        return _digest_objects(stream, codec)
-    text = decoded(codec, stream.run())
-    return digest_copy_text(text) if entry.copy_statement else digest_text(text)
+    def _text(self, entry: TocEntry) -> TextDigest:
+        text = decoded(self.codec, self.stream.run())
+        return digest_copy_text(text) if entry.copy_statement else digest_text(text)
 
-
-def _digest_objects(stream: ByteStream, codec: Codec) -> TextDigest:
-    total = LargeObjectSum()
-    for oid in objects(stream):
-        sha256 = object_hash(oid)
-        size_bytes = 0
-        for piece in decoded(codec, stream.run()):
-            sha256.update(piece)
-            size_bytes += len(piece)
-        total.add(size_bytes, sha256.digest())
-    return TextDigest(total.objects, total.raw_bytes, total.sha256)
+    def _objects(self) -> TextDigest:
+        total = LargeObjectSum()
+        for oid in objects(self.stream):
+            sha256 = object_hash(oid)
+            size_bytes = 0
+            for piece in decoded(self.codec, self.stream.run()):
+                sha256.update(piece)
+                size_bytes += len(piece)
+            total.add(size_bytes, sha256.digest())
+        return TextDigest(total.objects, total.raw_bytes, total.sha256)

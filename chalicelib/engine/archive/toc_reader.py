@@ -10,8 +10,8 @@ from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.toc import Codec, DataState, Header, Section, Toc, TocEntry
 
 MAGIC: Final = b"PGDMP"
-MAX_TOC_BYTES: Final = 512 << 20
-"""Some 500,000 tables; what claims more is not read into memory."""
+MAX_TOC_BYTES: Final = 128 << 20
+"""Some 200,000 tables. In memory it takes four times as much, which no more may do."""
 
 MAX_DEPENDENCIES: Final = 1 << 20
 """One entry may depend on very many (a publication of all tables), not on endlessly many."""
@@ -51,7 +51,11 @@ def read_toc(stream: ByteStream) -> Toc:
         if entry.dump_id in entries:
             raise IntegrityFailed(f"two entries of the archive have the id {entry.dump_id}")
         if stream.position > MAX_TOC_BYTES:
-            raise IntegrityFailed("the table of contents is longer than any we believe")
+            # not damage: every byte of it was there, and pg_restore may have the memory
+            raise Unsupported(
+                f"the table of contents is longer than {MAX_TOC_BYTES} bytes",
+                hint="Use pg_restore for this archive.",
+            )
         entries[entry.dump_id], positions[entry.dump_id] = entry, position
     return Toc(header, tuple(entries.values()), stream.position, positions)
 

@@ -135,6 +135,7 @@ def test_names_are_shown_in_the_encoding_of_the_archive() -> None:
     made = Writer().archive(latin, Entry(10, name, columns="(id)", rows=b"\xe4\n"))
 
     assert contents(made).schemas[0].objects[0].name == "März"
+    assert blocks_of(made)[0].name == "März"
     assert first_rows(made, "public.März").rows == (("ä",),)
 
 
@@ -256,8 +257,8 @@ def test_whatever_is_damaged_nothing_but_our_errors_comes(
         data[int(part * len(data))] = value
 
     with suppress(IntegrityFailed, Unsupported, NotFound, InvalidRequest):
-        contents(Made(bytes(data), 0, {}))
-        first_rows(Made(bytes(data), 0, {}), "public.people")
+        assert contents(Made(bytes(data), 0, {})).model_dump_json()
+        assert first_rows(Made(bytes(data), 0, {}), "public.people").model_dump_json()
 
 
 def test_a_place_that_is_wrong_is_integrity_failed() -> None:
@@ -363,6 +364,15 @@ def test_contents_that_do_not_fit_keep_the_largest_tables() -> None:
     kept = fitted.schemas[0].objects
     assert len(fitted.model_dump_json()) <= 50_000
     assert (fitted.left_out, kept[-1].name) == (3000 - len(kept), "t2999")
+
+
+def test_names_of_any_script_fit() -> None:
+    objects = tuple(ObjectInside(kind="TABLE", name="\u8868" * 60) for _ in range(300))
+    found = contents(small_archive()).model_copy(
+        update={"schemas": (SchemaInside(name="\u8868", objects=objects),)}
+    )
+
+    assert len(found.fitted(50_000).model_dump_json(ensure_ascii=True)) <= 50_000
 
 
 def test_contents_that_fit_stay_as_they_are() -> None:

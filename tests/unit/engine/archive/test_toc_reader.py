@@ -164,13 +164,23 @@ def test_a_wrong_number_of_entries_is_integrity_failed(count: int) -> None:
         toc_of(Writer().archive(Entry(), count=count))
 
 
-@pytest.mark.parametrize("claim", [-2, 2**26 + 1, 2**31, 2**32 - 1])
+@pytest.mark.parametrize("claim", [-2, 2**25 + 1, 2**31, 2**32 - 1])
 def test_a_text_that_claims_too_much_is_refused_before_it_is_read(claim: int) -> None:
     def chunks() -> Iterator[bytes]:
         yield HEAD + integer(claim)
         raise AssertionError("the claim was believed")
 
     with pytest.raises(IntegrityFailed, match="claims"):
+        read_toc(ByteStream(chunks()))
+
+
+def test_a_table_of_contents_without_end_is_unsupported_before_it_fills_the_memory() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield Writer().header() + integer(2**31)
+        for dump_id in range(1, 2**31):
+            yield Writer().entry(Entry(dump_id, definition="x" * (16 << 20)), 0)
+
+    with pytest.raises(Unsupported, match="longer than"):
         read_toc(ByteStream(chunks()))
 
 
