@@ -31,13 +31,14 @@ from chalicelib.ports import (
 from tests.simulation.history import DumpRun, History
 from tests.simulation.plan import Kind
 from tests.simulation.stage import Stage
+from tests.support.world import LooksInside
 
 CHUNKS: Final = 4
 _MARK: Final = b"PGDMP"
 
 
 @dataclass
-class SimulatedEngine:
+class SimulatedEngine(LooksInside):
     """Dump text that names its database; `child_fate` says what goes wrong with the next child."""
 
     stage: Stage

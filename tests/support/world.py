@@ -69,8 +69,22 @@ class TurnedClock:
         self._monotonic += by.total_seconds()
 
 
+class LooksInside:
+    """Look into archives as the real engine does: that needs no PostgreSQL."""
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        return inside.contents(source, blocks, watch.check)
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        return inside.rows(source, blocks, wanted, watch.check)
+
+
 @dataclass
-class ScriptedEngine:
+class ScriptedEngine(LooksInside):
     """An engine without PostgreSQL: it dumps `content`, and `during` runs in the middle."""
 
     content: bytes = DUMP
@@ -143,16 +157,6 @@ class ScriptedEngine:
         if data != self.content:
             raise IntegrityFailed("not the bytes that were dumped")
         return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks)
-
-    def contents(
-        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
-    ) -> ArchiveContents:
-        return inside.contents(source, blocks, watch.check)
-
-    def rows(
-        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
-    ) -> TableRows:
-        return inside.rows(source, blocks, wanted, watch.check)
 
 
 @dataclass
