@@ -23,33 +23,28 @@ def result(**changes: object) -> Result:
 def test_runs_are_counted_by_cell_and_set() -> None:
     found = report([result(), result(seed=8, struck=False), result(adapters="aws")], 7, 3.0)
 
-    assert found["cells"]["F1 wrong password (embedded)"] == {
-        "runs": 2,
-        "struck": 1,
-        "ends": {"authentication_failed": 2},
-        "mean_s": 0.5,
-    }
-    assert found["runs"] == 3
+    told = found.figures["F1 wrong password (embedded)"]
+    assert told == "2 runs, 1 struck: authentication_failed 2; 0.5 s"
+    assert (found.figures["runs"], found.figures["runs whose fault struck"]) == (3, 2)
 
 
 def test_a_broken_promise_is_listed_with_its_seed() -> None:
     found = report([result(found=("took 40 s",), at="3 %")], 7, 3.0)
 
-    assert found["failures"] == [
-        {
-            "cell": "F1 wrong password",
-            "adapters": "embedded",
-            "seed": 7,
-            "at": "3 %",
-            "found": ("took 40 s",),
-        }
-    ]
-    assert found["false_successes"] == 0
+    assert found.failures == ("F1 wrong password (embedded), seed 7 at 3 %: took 40 s",)
+    assert found.figures["false successes"] == 0
 
 
 def test_the_bound_is_stated_only_without_a_false_success() -> None:
-    good = report([result()] * 300, 7, 3.0)
-    bad = report([result(found=("FALSE SUCCESS: it was not",))] * 300, 7, 3.0)
+    good = report([result()] * 300, 7, 3.0).figures
+    bad = report([result(found=("FALSE SUCCESS: it was not",))] * 300, 7, 3.0).figures
 
-    assert (good["bound_95"], good["false_successes"]) == ("1.00 %", 0)
-    assert (bad["bound_95"], bad["false_successes"]) == (None, 300)
+    bound = "95 % bound on false success"
+    assert (good[bound], good["false successes"]) == ("1.00%", 0)
+    assert (bad[bound], bad["false successes"]) == ("none", 300)
+
+
+def test_a_fault_that_did_not_strike_proves_nothing() -> None:
+    found = report([result(struck=False)] * 299 + [result()], 7, 3.0).figures
+
+    assert found["95 % bound on false success"] == "300.00%"

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(lane: str, arguments: list[str]) -> Report:
     report: Report = importlib.import_module(f"tests.soak.{lane}").run(arguments)
-    print(report.as_table())
+    print(f"{report.as_table()}\n\nwritten to {report.write()}")
     for failure in report.failures:
         print(f"FAILED: {failure}")
     return report

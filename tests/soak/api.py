@@ -1,51 +1,27 @@
-"""Generated requests against the whole API, as many as one likes, in several processes.
-
-`python -m tests.soak.api 100000` prints what was sent and exits with 1 when any check failed.
-"""
+"""The lane of the API: generated requests, all checks on, in several processes."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from schemathesis.core.failures import FailureGroup
 
+from tests.soak.report import Report, sized
 from tests.support.api_cases import Tally, api_schema, api_world, fuzz, operations
 
+CASES: Final = 100_000
 ROUND_CASES: Final = 400
 """Cases per operation before a fresh service takes over: lists grow, and time with them."""
 
 
-@dataclass(frozen=True)
-class ApiSoak:
-    """Say what was sent and how it went; the same seed sends the same again."""
-
-    seed: int
-    tally: Tally
-    duration_s: float
-
-    @property
-    def text(self) -> str:
-        """The result as lines for a report."""
-        tally = self.tally
-        lines = [
-            f"{tally.cases} generated requests with seed {self.seed} in {self.duration_s:.0f} s,",
-            f"{len(tally.failures)} failures; answers by status: "
-            + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())),
-            "refused by a rule that a schema cannot state: "
-            + ", ".join(f"{rule} ({count})" for rule, count in sorted(tally.excused.items())),
-        ]
-        return "\n".join([*lines, *tally.failures])
-
-
-def run(cases: int, seed: int) -> ApiSoak:
+def run(arguments: list[str]) -> Report:
     """Send at least so many generated requests, on all processors."""
+    cases, seed = sized("api", "cases", CASES, arguments)
     begun = time.monotonic()
     lanes = max(1, len(os.sched_getaffinity(0)))
     share = -(-cases // lanes)
@@ -53,7 +29,7 @@ def run(cases: int, seed: int) -> ApiSoak:
         tallies = list(
             pool.map(_lane, [share] * lanes, [seed + 1_000_003 * lane for lane in range(lanes)])
         )
-    return ApiSoak(seed, _sum(tallies), time.monotonic() - begun)
+    return _report(_sum(tallies), seed, time.monotonic() - begun)
 
 
 def one_round(tally: Tally, cases_per_operation: int, seed: int) -> None:
@@ -84,13 +60,13 @@ def _sum(tallies: list[Tally]) -> Tally:
     return total
 
 
-def main() -> None:
-    """Run as a program: how many cases, and the seed if any."""
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    result = run(numbers[0] if numbers else 100_000, numbers[1] if len(numbers) > 1 else 1)
-    print(result.text)
-    sys.exit(1 if result.tally.failures else 0)
-
-
-if __name__ == "__main__":
-    main()
+def _report(tally: Tally, seed: int, seconds: float) -> Report:
+    figures: dict[str, str | int | float] = {
+        "first seed": seed,
+        "generated requests": tally.cases,
+        "failures": len(tally.failures),
+        "requests per second": round(tally.cases / seconds),
+        **{f"answers {status}": count for status, count in sorted(tally.statuses.items())},
+        **{f"refused by a rule: {rule}": count for rule, count in sorted(tally.excused.items())},
+    }
+    return Report("api", figures, tuple(tally.failures))

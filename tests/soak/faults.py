@@ -12,13 +12,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from tests.faults import checker, matrix
 from tests.faults.cells import Cell, Draw
 from tests.faults.stand import Stand, opened
+from tests.soak.report import Report, bound_95, sized
 from tests.support.stack import AWS, EMBEDDED, SETS
 
+RUNS: Final = 600
 RESTORE_EVERY: Final = 10
 """One completed backup in so many is restored into a database and compared."""
 
@@ -50,9 +52,14 @@ class Tally:
     struck: int = 0
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        ends = ", ".join(f"{end} {count}" for end, count in self.ends.most_common())
+        return f"{self.runs} runs, {self.struck} struck: {ends}; {self.seconds / self.runs:.1f} s"
 
-def run(runs: int, seed: int) -> dict[str, Any]:
-    """Run so many faults over both sets of adapters; return the report."""
+
+def run(arguments: list[str]) -> Report:
+    """Run so many faults over both sets of adapters."""
+    runs, seed = sized("faults", "runs", RUNS, arguments)
     began = monotonic()
     results: list[Result] = []
     with ExitStack() as held:
@@ -87,30 +94,28 @@ def _one_or_why(stand: Stand, cell: Cell, seed: int) -> Result:
         return Result(cell, stand.stack.name, seed, "broke", "", False, 0.0, (why,))
 
 
-def report(results: Sequence[Result], seed: int, seconds: float) -> dict[str, Any]:
+def report(results: Sequence[Result], seed: int, seconds: float) -> Report:
     """Sum the runs up, with a seed for each that broke a promise."""
     bad = [result for result in results if result.found]
     false = [r for r in bad if any(words.startswith("FALSE SUCCESS") for words in r.found)]
-    return {
-        "lane": "faults",
+    struck = sum(result.struck for result in results)
+    figures: dict[str, str | int | float] = {
+        "first seed": seed,
         "runs": len(results),
-        "seed": seed,
+        "runs whose fault struck": struck,
+        "false successes": len(false),
+        "95 % bound on false success": f"{bound_95(struck):.2%}" if not false else "none",
         "seconds": round(seconds, 1),
-        "false_successes": len(false),
-        "bound_95": f"{300 / len(results):.2f} %" if results and not false else None,
-        "cells": {name: _row(tally) for name, tally in sorted(_tallies(results).items())},
-        "failures": [
-            {
-                "cell": str(r.cell),
-                "adapters": r.adapters,
-                "seed": r.seed,
-                "at": r.at,
-                "found": r.found,
-            }
-            for r in bad
-        ],
-        "left_out": list(matrix.LEFT_OUT),
+        **{name: str(tally) for name, tally in sorted(_tallies(results).items())},
+        **{f"left out {number}": why for number, why in enumerate(matrix.LEFT_OUT, 1)},
     }
+    return Report("faults", figures, tuple(_told(result) for result in bad))
+
+
+def _told(result: Result) -> str:
+    where = f" at {result.at}" if result.at else ""
+    promises = "; ".join(result.found)
+    return f"{result.cell} ({result.adapters}), seed {result.seed}{where}: {promises}"
 
 
 def _schedule(runs: int, seed: int) -> Iterator[tuple[Cell, str]]:
@@ -131,12 +136,3 @@ def _tallies(results: Sequence[Result]) -> dict[str, Tally]:
         tally.seconds += result.took_s
         tally.ends[result.end] += 1
     return tallies
-
-
-def _row(tally: Tally) -> dict[str, Any]:
-    return {
-        "runs": tally.runs,
-        "struck": tally.struck,
-        "ends": dict(tally.ends),
-        "mean_s": round(tally.seconds / tally.runs, 2),
-    }

@@ -1,4 +1,4 @@
-"""Soak: does libpq ever read another host, port, database, user or TLS mode than we do?
+"""The lane of connection URLs: does libpq ever read another host, port, name or TLS mode than we do?
 
 URLs are put together at random from pieces on which parsers are known to differ; a seed repeats
 them. Whatever we accept, each libpq of this machine must read in the same way.
@@ -6,16 +6,16 @@ them. Whatever we accept, each libpq of this machine must read in the same way.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from chalicelib.domain.connection import Endpoint, parse_url
 from chalicelib.domain.errors import InvalidRequest
+from tests.soak.report import Report, sized
 from tests.support.libpq import Libpq, libraries
 
-CASES: Final = 20_000
+URLS: Final = 200_000
 DEFAULTS: Final = {"host": "localhost", "port": "5432"}
 """What we take where a URL names nothing; libpq's parser then says nothing."""
 
@@ -39,7 +39,7 @@ GLUE: Final = ("@", ":", "/", "?", "&", "=", "#", ",", "[", "]", "%", "//", " ")
 
 
 @dataclass(frozen=True)
-class HostsReport:
+class Reading:
     """Say what a run covered; a disagreement is the URL, both readings and libpq's version."""
 
     cases: int
@@ -49,7 +49,20 @@ class HostsReport:
     disagreements: tuple[str, ...]
 
 
-def run(cases: int = CASES, seed: int = 0) -> HostsReport:
+def run(arguments: list[str]) -> Report:
+    """Try random URLs; a failure shows the URL and both readings."""
+    read = compare(*sized("hosts", "urls", URLS, arguments))
+    figures: dict[str, str | int | float] = {
+        "first seed": read.seed,
+        "URLs": read.cases,
+        "URLs we accept": read.accepted,
+        "read by libpq": ", ".join(map(str, read.versions)),
+        "read in another way": len(read.disagreements),
+    }
+    return Report("hosts", figures, read.disagreements)
+
+
+def compare(cases: int, seed: int) -> Reading:
     """Try random URLs against every libpq of this machine."""
     random = Random(seed)  # noqa: S311 - cases that a seed repeats, no secrets
     found: list[str] = []
@@ -60,7 +73,7 @@ def run(cases: int = CASES, seed: int = 0) -> HostsReport:
         accepted += ours is not None
         found += (told for libpq in libraries() if (told := disagreement(url, ours, libpq)))
     versions = tuple(libpq.version for libpq in libraries())
-    return HostsReport(cases, seed, accepted, versions, tuple(found))
+    return Reading(cases, seed, accepted, versions, tuple(found))
 
 
 def our_fields(url: str) -> dict[str, str] | None:
@@ -123,9 +136,3 @@ def _completed(theirs: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
     named["port"] = named["port"].lstrip("0")
     named["sslmode"] = theirs.get("sslmode") or ours["sslmode"]
     return named | ({"password": theirs["password"]} if theirs.get("password") else {})
-
-
-if __name__ == "__main__":
-    report = run(*(int(argument) for argument in sys.argv[1:]))
-    sys.stdout.write(f"{report}\n")
-    raise SystemExit(1 if report.disagreements else 0)

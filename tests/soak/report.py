@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -33,6 +34,15 @@ class Report:
         kept = {"conditions": f"{conditions}, Python {platform.python_version()}", **asdict(self)}
         path.write_text(json.dumps(kept, indent=2) + "\n")
         return path
+
+
+def sized(lane: str, size: str, default: int, arguments: list[str]) -> tuple[int, int]:
+    """Read what most lanes take: how much of what they count, and the first seed."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.soak {lane}")
+    parser.add_argument(f"--{size}", type=int, default=default, dest="size")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    return chosen.size, chosen.seed
 
 
 def bound_95(trials: int) -> float:

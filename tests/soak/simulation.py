@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> Report:
     seconds = time.perf_counter() - began
     found = {mutation.name: _hunted(mutation, chosen.seed) for mutation in MUTATIONS}
     missed = [f"the planted bug '{name}' was not found" for name, at in found.items() if at is None]
-    report = Report(
+    return Report(
         "simulation",
         {
             "first seed": chosen.seed,
@@ -74,8 +74,6 @@ def run(arguments: list[str]) -> Report:
         },
         (*tally.failures, *missed),
     )
-    report.write()
-    return report
 
 
 def _played(seed: int, backups: int) -> _Tally:

@@ -66,6 +66,7 @@ RULES: Final = frozenset(
         ("body", "name at least one field to change"),
         ("projects", "there is no such project"),
         ("artefact", "the backup has no such artefact"),
+        ("name", "this cannot be the name of a table"),
     }
 )
 """Why a request that fits its schema may be refused all the same: a field, and what is said."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.connection import parse_url
 from chalicelib.domain.errors import InvalidRequest
-from tests.soak.hosts import HOSTS, NAMES, PORTS, WORDS, disagreement, our_fields, run
+from tests.soak.hosts import HOSTS, NAMES, PORTS, WORDS, compare, disagreement, our_fields
 from tests.support.libpq import Libpq, libraries
 
 SEEDED_CASES = 1500
@@ -89,7 +89,7 @@ def test_whatever_is_accepted_libpq_reads_alike(pieces: list[str]) -> None:
 
 
 def test_random_urls_are_read_as_libpq_reads_them() -> None:
-    report = run(SEEDED_CASES, seed=7)
+    report = compare(SEEDED_CASES, seed=7)
 
     assert report.disagreements == ()
     assert report.accepted > SEEDED_CASES // 20
