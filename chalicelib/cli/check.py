@@ -17,6 +17,7 @@ from chalicelib.cli.invocation import (
     data_option,
     examples,
     json_option,
+    key_option,
     pass_invocation,
 )
 from chalicelib.cli.progress_view import ViewWatch, size, view_for
@@ -28,11 +29,7 @@ from chalicelib.cli.progress_view import ViewWatch, size, view_for
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the key that signed the manifest. Without it: the data folder's.",
-)
+@key_option
 @click.option(
     "--require-signature",
     is_flag=True,

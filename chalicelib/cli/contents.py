@@ -13,6 +13,7 @@ from chalicelib.cli.invocation import (
     data_option,
     examples,
     json_option,
+    key_option,
     pass_invocation,
 )
 from chalicelib.cli.output import print_json, text_of
@@ -26,18 +27,14 @@ from chalicelib.domain.contents import ArchiveContents, ObjectInside, SizesFrom
     )
 )
 @click.argument("target", metavar="FILE|BACKUP_ID")
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the key that signed the manifest. Without it: the data folder's.",
-)
+@key_option
 @data_option
 @json_option
 @pass_invocation
 def contents(
     invocation: Invocation, *, target: str, key: Path | None, data: Path | None, as_json: bool
 ) -> None:
-    """List schemas, objects and sizes of a dump, without restoring it or reading its rows.
+    """List schemas, objects and sizes of a dump, without reading its rows.
 
     A manifest beside the file is checked, signature and size; the bytes themselves are not: that is
     what `holdfast check` does.

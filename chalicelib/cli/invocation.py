@@ -65,6 +65,12 @@ data_option: Callable[[Command], Command] = click.option(
     " Without it: HOLDFAST_DATA, else ./holdfast-data.",
 )
 
+key_option: Callable[[Command], Command] = click.option(
+    "--key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the key that signed the manifest. Without it: the data folder's.",
+)
+
 
 def examples(*lines: str) -> str:
     """Return the part of a command's help that shows how it is called."""

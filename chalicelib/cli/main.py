@@ -27,7 +27,7 @@ from chalicelib.settings import process_environment
 COMMANDS: Final = {
     "dump": "Dump a database into a file, and read the file back before it appears.",
     "check": "Read a dump in full and compare it with its signed manifest.",
-    "contents": "List schemas, objects and sizes of a dump, without restoring it.",
+    "contents": "List schemas, objects and sizes of a dump, without reading its rows.",
     "rows": "Show the first rows of one table of a dump, without restoring it.",
     "up": "Run the service on this machine: API, workers and housekeeping.",
     "demo": "Back up, download and restore a sample database, and compare every row.",

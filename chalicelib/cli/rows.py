@@ -12,6 +12,7 @@ from chalicelib.cli.invocation import (
     data_option,
     examples,
     json_option,
+    key_option,
     pass_invocation,
 )
 from chalicelib.cli.output import print_json, print_rows, text_of
@@ -35,11 +36,7 @@ NULL = "\\N"
     show_default=True,
     help="How many rows to show at most.",
 )
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the key that signed the manifest. Without it: the data folder's.",
-)
+@key_option
 @data_option
 @json_option
 @pass_invocation

@@ -89,6 +89,28 @@ def test_a_file_knows_its_offsets_and_a_pipe_does_not(dump: Dump, tmp_path: Path
     assert [one.offset for one in filed.blocks] == [one.offset for one in piped.blocks]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--section=pre-data"],
+        ["--section=data"],
+        ["--section=post-data"],
+        ["--section=pre-data", "--section=data"],
+        ["--data-only"],
+        ["--exclude-table-data=people"],
+        ["--table=people"],
+        ["--no-blobs"],
+        ["--schema-only", "--blobs"],
+        ["--load-via-partition-root"],
+        ["--no-owner", "--no-privileges", "--encoding=LATIN1"],
+    ],
+)
+def test_whatever_part_is_dumped_is_a_whole_archive(dump: Dump, options: list[str]) -> None:
+    found = read(dump(*options))
+
+    assert len(found.blocks) == len(found.toc.with_data)
+
+
 def test_rows_as_inserts_are_read_as_text(dump: Dump) -> None:
     found = {one.name: one for one in read(dump("--inserts")).blocks}
 
