@@ -104,3 +104,28 @@ def test_a_backup_of_the_service_is_looked_into_by_its_id(remote: Any, served: A
 
     assert listed.json["database"] == "shop"
     assert rows.json["rows"][0] == ["1", "ann"]
+
+
+def test_a_backup_of_this_machine_knows_rows_and_sizes(shell: Any, shop_url: str) -> None:
+    project = shell.run("projects", "create", shop_url, "--json").json
+    made = shell.run("backups", "create", "--project", project["id"], "--wait", "--json").json
+
+    found = shell.run("contents", made["id"], "--json").json
+    rows = shell.run("rows", made["id"], "shop.products", "--limit", "3", "--json").json
+
+    shop = next(one for one in found["schemas"] if one["name"] == "shop")
+    assert found["sizes_from"] == "manifest"
+    assert sum(one["rows"] or 0 for one in shop["objects"]) > 100
+    assert (len(rows["rows"]), rows["is_all"]) == (3, False)
+    assert rows["read_bytes"] < made["stored_bytes"]
+
+
+@pytest.mark.parametrize("name", ["shop.nothing", "products", "shop.100%", "shop.a/b"])
+def test_a_table_that_is_not_there_is_not_found(remote: Any, served: Any, name: str) -> None:
+    served.engine.content = small_archive().data
+    project = remote.run("projects", "create", "postgresql://u:canary-41@h/shop", "--json").json
+    made = remote.run("backups", "create", "--project", project["id"], "--wait", "--json").json
+
+    done = remote.run("rows", made["id"], name, "--json")
+
+    assert done.json["error"]["code"] == "not_found"
