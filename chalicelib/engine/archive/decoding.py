@@ -13,11 +13,13 @@ from isal import isal_zlib
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.engine.archive.toc import Codec
 from chalicelib.engine.codecs import (
-    ZSTD_MAX_WINDOW_BYTES,
     ZSTD_SLICE_BYTES,
     Decoder,
     DeflateDecoder,
 )
+
+MAX_WINDOW_BYTES: Final = 128 << 20
+"""The window that pg_restore takes too; only foreign archives of the highest levels need it."""
 
 # the library's own types call its class of errors an error
 _DEFLATE_ERROR: Final = cast("type[Exception]", isal_zlib.error)
@@ -48,7 +50,7 @@ class _ZstdFrames:
     """Read zstd frames one after the other: a block made by several workers has several."""
 
     def __init__(self) -> None:
-        self._codec = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW_BYTES)
+        self._codec = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
         self._frame = self._codec.decompressobj()
         self._is_between = True
 

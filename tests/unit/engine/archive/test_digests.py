@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import zstandard
@@ -174,6 +175,18 @@ def test_zstd_frames_may_follow_each_other_with_padding_between() -> None:
     run = pieces(frame(b"1\n") + padding + frame(b"2\n"), 3)
 
     assert b"".join(decoded(Codec.ZSTD, run)) == b"1\n2\n"
+
+
+@pytest.mark.parametrize(("window_log", "is_taken"), [(10, True), (27, True), (28, False)])
+def test_zstd_windows_are_taken_as_pg_restore_takes_them(
+    window_log: int, *, is_taken: bool
+) -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=window_log)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    frame = compressor.compress(b"1\n") + compressor.flush()
+
+    with nullcontext() if is_taken else pytest.raises(IntegrityFailed):
+        assert b"".join(decoded(Codec.ZSTD, iter([frame]))) == b"1\n"
 
 
 @pytest.mark.parametrize("codec", [Codec.GZIP, Codec.ZSTD])
