@@ -1,4 +1,4 @@
-"""The lane of connection URLs: does libpq ever read another host, port, name or TLS mode than we do?
+"""The lane of URLs: does libpq ever read another host, port, name or TLS mode than we do?
 
 URLs are put together at random from pieces on which parsers are known to differ; a seed repeats
 them. Whatever we accept, each libpq of this machine must read in the same way.
