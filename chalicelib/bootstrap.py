@@ -18,8 +18,10 @@ from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.domain.execution import Work
+from chalicelib.domain.job import Job
 from chalicelib.domain.public_hosts import check_public_endpoint
 from chalicelib.domain.rate_limit import Limit
+from chalicelib.domain.restore import Preflight
 from chalicelib.observability import measure, span
 from chalicelib.ports import (
     Catalog,
@@ -31,26 +33,38 @@ from chalicelib.ports import (
     Redeemer,
     Secrets,
     Signer,
+    Watch,
     Workflow,
 )
+from chalicelib.restore_ports import Restorer
 from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
+from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
 from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
 from chalicelib.services.outbox import Outbox
+from chalicelib.services.preflight_restore import RestorePreflight
 from chalicelib.services.projects import Projects, any_endpoint
 from chalicelib.services.rate_limits import Limits, LocalBuckets, RateLimits, SharedBuckets
+from chalicelib.services.reap_restores import RestoreReaper
+from chalicelib.services.restore_sources import RestoreSources
+from chalicelib.services.restores import Restores
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
+from chalicelib.services.run_restore import RestoreDeadlines, RestoreRunner
 from chalicelib.services.sweeper import Sweeper
+from chalicelib.services.trusted_backup import TrustedBackups
 from chalicelib.settings import Settings
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """Hold one adapter per port; `engine` is made on first use."""
+    """Hold one adapter per port; `engine` and `restorer` are made on first use.
+
+    `scratch` is the folder of downloads and password files.
+    """
 
     clock: Clock
     ids: Ids
@@ -61,6 +75,8 @@ class Adapters:
     signer: Signer
     notifier: Notifier
     engine: Callable[[], Engine]
+    restorer: Callable[[], Restorer]
+    scratch: Path
 
 
 class Services:
@@ -112,6 +128,18 @@ class Services:
         return Jobs(self.ledger, self.adapters.workflow, threading.Event().wait)
 
     @cached_property
+    def restores(self) -> Restores:
+        """The restores."""
+        adapters = self.adapters
+        return Restores(
+            self.ledger,
+            adapters.workflow,
+            adapters.secrets,
+            self.jobs,
+            self.projects.check,
+        )
+
+    @cached_property
     def links(self) -> Links:
         """The links."""
         return Links(self.ledger)
@@ -144,6 +172,7 @@ class Services:
             adapters.signer,
             self.backups,
             self.outbox,
+            RestoreReaper(self.restores, adapters.workflow, adapters.scratch),
         )
 
     def backup_runner(self, owner: str) -> BackupRunner:
@@ -171,6 +200,35 @@ class Services:
             engine=self.adapters.engine(),
             owner=owner,
             span=span,
+            preflighting=self._preflight,
+        )
+
+    def restore_runner(self, owner: str) -> RestoreRunner:
+        """Return what runs one restore; `owner` names this worker in leases."""
+        return RestoreRunner(
+            ledger=self.ledger,
+            restores=self.restores,
+            sources=self._restore_sources,
+            restorer=self.adapters.restorer(),
+            outbox=self.outbox,
+            deadlines=RestoreDeadlines(restore_s=self.settings.dump_deadline_s),
+            owner=owner,
+            span=span,
+        )
+
+    def _preflight(self, job: Job, watch: Watch) -> Preflight:
+        adapters = self.adapters
+        check = RestorePreflight(self.ledger, self._restore_sources, adapters.restorer())
+        return check.run(job, watch)
+
+    @property
+    def _restore_sources(self) -> RestoreSources:
+        adapters = self.adapters
+        return RestoreSources(
+            trusted=TrustedBackups(adapters.store, adapters.signer),
+            projects=self.projects,
+            secrets=adapters.secrets,
+            fetching=Fetching(adapters.store, adapters.clock, adapters.scratch, free_bytes_of),
         )
 
 
@@ -211,6 +269,8 @@ def embedded_adapters(settings: Settings) -> Adapters:
         signer=signer.FileSigner(data / "keys" / "signing.key"),
         notifier=notifier.FileNotifier(data / "notices.jsonl"),
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
+        restorer=lambda: postgres_restorer(settings, data / "scratch", clock),
+        scratch=data / "scratch",
     )
 
 
@@ -246,6 +306,8 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     machines = {
         Work.BACKUP: settings.require("backup_machine"),
         Work.JOB: settings.require("job_machine"),
+        # one task that runs a worker with the work and the id of its input does for both
+        Work.RESTORE: settings.require("job_machine"),
     }
     return Adapters(
         clock=clock,
@@ -261,6 +323,8 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
         ),
         notifier=SnsNotifier(watched("sns"), settings.require("topic")),
         engine=lambda: postgres_engine(settings, Path(tempfile.gettempdir()), clock),
+        restorer=lambda: postgres_restorer(settings, Path(tempfile.gettempdir()), clock),
+        scratch=Path(tempfile.gettempdir()),
     )
 
 
@@ -323,6 +387,25 @@ def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:
     return PostgresEngine(
         EngineSettings(
             client_dirs=settings.client_dirs,
+            floor_policy=settings.floor_policy,
+            lock_timeout_s=settings.lock_timeout_s,
+            scratch_dir=scratch,
+            guard=guard if settings.guards_hosts else None,
+        ),
+        clock,
+    )
+
+
+def postgres_restorer(settings: Settings, scratch: Path, clock: Clock) -> Restorer:
+    """Return what restores into PostgreSQL, loading psycopg only now."""
+    from chalicelib.adapters.host_guard import PublicHosts, system_resolve
+    from chalicelib.engine.clients import Clients, default_folders
+    from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+
+    guard = PublicHosts(system_resolve, clock, threading.Event().wait)
+    return PostgresRestorer(
+        RestorerSettings(
+            clients=Clients(default_folders(settings.client_dirs)),
             floor_policy=settings.floor_policy,
             lock_timeout_s=settings.lock_timeout_s,
             scratch_dir=scratch,

@@ -29,6 +29,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
+from chalicelib.domain.restore import Restore
 from chalicelib.observability import described, log
 
 NOBODY: Final = Actor("nobody", Role.VIEWER, projects=())
@@ -133,13 +134,15 @@ def _path_arguments(call: Call, values: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def _visible(call: Call, kind: RecordKind, record_id: str) -> Project | Backup | Job:
+def _visible(call: Call, kind: RecordKind, record_id: str) -> Project | Backup | Job | Restore:
     if kind is Project:
         return call.project(record_id)
+    if kind is Backup:
+        return call.backup(record_id)
     try:
         record = (
-            call.services.backups.get(record_id)
-            if kind is Backup
+            call.services.restores.get(record_id)
+            if kind is Restore
             else call.services.jobs.get(record_id)
         )
     except NotFound as error:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
-from chalicelib.api.requests import OptionFields
-from chalicelib.api.routing import Route
+from chalicelib.api.requests import OptionFields, RestoreRequest
+from chalicelib.api.routing import RECORDS, Route
 
 Json = dict[str, Any]
 
@@ -164,11 +164,12 @@ def _problem_statuses(route: Route) -> set[int]:
     statuses = {400, 413, 415, RATE_LIMITED, 500, 503}
     if route.allow.role is not None:
         statuses |= {401, 403}
-    if route.parameters or "project_id" in route.body.model_fields or "query" in route.takes:
+    names_records = route.body.model_fields.keys() & RECORDS.keys()
+    if route.parameters or names_records or "query" in route.takes:
         statuses.add(404)
     if route.method != "GET":
         statuses.add(409)
-    if issubclass(route.body, OptionFields):
+    if issubclass(route.body, (OptionFields, RestoreRequest)):
         statuses.add(422)
     return statuses
 

@@ -32,6 +32,7 @@ STATUS: Final = MappingProxyType(
         "lock_timeout": 504,
         "not_found": 404,
         "permission_denied": 502,
+        "restore_failed": 502,
         "rate_limited": 429,
         "scratch_too_small": 507,
         "source_lost": 502,

@@ -1,9 +1,10 @@
 """The typed route decorator: what a route needs and answers is read off its handler.
 
 A handler names what it takes, any of: `call`, `body` and `query` (pydantic models),
-`idempotency_key`, the records its path names (`project`, `backup`, `job`: loaded and checked
-against the caller's sight before the handler runs), and plain path values. Its return type is the
-answer: a view, None for no content, or `Redirect`. The summary is its docstring's first line.
+`idempotency_key`, the records its path names (`project`, `backup`, `job`, `restore`: loaded and
+checked against the caller's sight before the handler runs), and plain path values. Its return type
+is the answer: a view, None for no content, or `Redirect`. The summary is its docstring's first
+line.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
+from chalicelib.domain.restore import Restore
 
 Handler = Callable[..., object]
 H = TypeVar("H", bound=Handler)
 
-RecordKind = type[Project] | type[Backup] | type[Job]
+RecordKind = type[Project] | type[Backup] | type[Job] | type[Restore]
 
 RECORDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
-    {"project_id": Project, "backup_id": Backup, "job_id": Job}
+    {"project_id": Project, "backup_id": Backup, "job_id": Job, "restore_id": Restore}
 )
 """Path parameters that name a record of a project; the record itself is handed to the handler."""
 
@@ -93,6 +95,16 @@ class Call:
             return self.services.projects.get(project_id)
         except NotFound as error:
             raise hidden(Project) from error
+
+    def backup(self, backup_id: str) -> Backup:
+        """Return a backup in the caller's sight; a hidden one is as good as none."""
+        try:
+            backup = self.services.backups.get(backup_id)
+        except NotFound as error:
+            raise hidden(Backup) from error
+        if not self.actor.sees(backup.project_id):
+            raise hidden(Backup)
+        return backup
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,14 @@ from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.link import Link
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project, ProjectKind
+from chalicelib.domain.restore import (
+    Restore,
+    RestoreOptions,
+    RestoreReport,
+    RestoreStep,
+    RestoreTarget,
+    TargetState,
+)
 
 
 class View(BaseModel):
@@ -241,6 +249,80 @@ class BackupPage(PageView):
     """Show one page of backups, newest first; it may be short and still have a next."""
 
     items: tuple[BackupView, ...]
+
+
+class RestoreTargetView(View):
+    """Show where a restore goes, never a password; a project's target is shown by its id."""
+
+    project_id: str | None
+    host: str | None
+    port: int | None
+    database: str | None
+    user: str | None
+
+    @classmethod
+    def of(cls, target: RestoreTarget) -> Self:
+        """Show this target."""
+        endpoint = target.endpoint
+        return cls(
+            project_id=target.project_id,
+            host=endpoint.host if endpoint else None,
+            port=endpoint.port if endpoint else None,
+            database=endpoint.database if endpoint else None,
+            user=endpoint.user if endpoint else None,
+        )
+
+
+class RestoreView(View):
+    """Show a restore; `target_state` says what became of the target. Durations in seconds."""
+
+    id: str
+    project_id: str
+    backup_id: str
+    target: RestoreTargetView
+    options: RestoreOptions
+    status: Status
+    step: RestoreStep
+    requested_by: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_s: float | None
+    cancel_requested: bool
+    target_state: TargetState
+    report: RestoreReport
+    error: ErrorInfo | None
+    progress: ProgressView | None = None
+
+    @classmethod
+    def of(cls, restore: Restore, progress: Progress | None = None) -> Self:
+        """Show this restore."""
+        shown = {
+            name: getattr(restore, name)
+            for name in cls.model_fields
+            if name in Restore.model_fields
+        }
+        shown |= {
+            "target": RestoreTargetView.of(restore.target),
+            "progress": ProgressView.of(progress) if progress else None,
+        }
+        return cls.model_validate(shown)
+
+
+class RestoreProgressView(View):
+    """Show where a restore stands; `progress` is null before it has anything to say."""
+
+    id: str
+    status: Status
+    step: RestoreStep
+    target_state: TargetState
+    progress: ProgressView | None
+
+
+class RestorePage(PageView):
+    """Show one page of restores, newest first; it may be short and still have a next."""
+
+    items: tuple[RestoreView, ...]
 
 
 class LinkView(View):

@@ -27,6 +27,7 @@ EXIT_CODES: Final = {
     "lock_timeout": FAILED,
     "not_found": FAILED,
     "permission_denied": FAILED,
+    "restore_failed": FAILED,
     "rate_limited": FAILED,
     "scratch_too_small": FAILED,
     "source_lost": FAILED,

@@ -20,7 +20,7 @@ _ID: Final = re.compile(r"[0-9A-Za-z]{1,64}")
 def _id(context: click.Context, parameter: click.Parameter, word: str) -> str:
     del context, parameter
     # it becomes a part of a path, where ../keys/… would lead to another kind of thing
-    if not _ID.fullmatch(word):
+    if not is_id(word):
         raise click.BadParameter("an id has letters and digits only")
     return word
 
@@ -73,13 +73,23 @@ def job_result(service: Service, job: dict[str, Any]) -> dict[str, Any]:
 
 def backup_ended(service: Service, backup_id: str, view: ProgressView) -> dict[str, Any]:
     """Wait for a backup, showing its progress, and return it; its error is raised."""
+    return run_ended(service, f"/v1/backups/{backup_id}", "backup", view)
+
+
+def run_ended(service: Service, path: str, what: str, view: ProgressView) -> dict[str, Any]:
+    """Wait for the run at `path`, showing its progress, and return it; its error is raised."""
     with view:
-        ended = service.ended(f"/v1/backups/{backup_id}", lambda backup: _show(backup, view))
-    raise_unless_completed(ended, "backup")
+        ended = service.ended(path, lambda run: _show(run, view))
+    raise_unless_completed(ended, what)
     return ended
 
 
-def _show(backup: dict[str, Any], view: ProgressView) -> None:
-    if backup.get("progress"):
-        shown = {name: value for name, value in backup["progress"].items() if name != "fraction"}
-        view.show(Progress.model_validate({"id": backup["id"], **shown}))
+def is_id(word: str) -> bool:
+    """Tell whether a word can be the id of a record."""
+    return _ID.fullmatch(word) is not None
+
+
+def _show(run: dict[str, Any], view: ProgressView) -> None:
+    if run.get("progress"):
+        shown = {name: value for name, value in run["progress"].items() if name != "fraction"}
+        view.show(Progress.model_validate({"id": run["id"], **shown}))

@@ -29,11 +29,13 @@ COMMANDS: Final = {
     "check": "Read a dump in full and compare it with its signed manifest.",
     "contents": "List schemas, objects and sizes of a dump, without reading its rows.",
     "rows": "Show the first rows of one table of a dump, without restoring it.",
+    "restore": "Restore a dump file, or a backup of the service, into a database.",
     "up": "Run the service on this machine: API, workers and housekeeping.",
     "demo": "Back up, download and restore a sample database, and compare every row.",
     "doctor": "Look whether this machine has what backups need.",
     "projects": "Say which databases are backed up.",
     "backups": "Make, watch, verify, download and delete backups.",
+    "restores": "Watch and cancel restores; `holdfast restore` makes them.",
     "keys": "Make, list and revoke API keys.",
 }
 

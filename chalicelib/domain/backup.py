@@ -169,7 +169,7 @@ class Lease(Value):
 
     generation: int
     owner: str
-    step: Step
+    step: str
     expires_at: Moment
 
 

@@ -5,7 +5,7 @@ HoldfastError
 │   ├── SourceUnreachable, AuthenticationFailed, TlsFailed, PermissionDenied
 │   └── VersionUnsupported, LockTimeout, SourceLost
 ├── KeepingError: what was made, or the place it is kept in
-│   ├── StorageFailed, IntegrityFailed, ScratchTooSmall
+│   ├── StorageFailed, IntegrityFailed, ScratchTooSmall, RestoreFailed
 ├── RunError: the run itself
 │   ├── DumpFailed, WorkerLost, LeaseLost, DeadlineExceeded, Cancelled, Internal
 └── RequestError: what was asked for
@@ -137,6 +137,13 @@ class ScratchTooSmall(KeepingError):
 
     code = "scratch_too_small"
     default_hint = "Give the worker more scratch space, or point it to a larger disk."
+
+
+class RestoreFailed(KeepingError):
+    """The target refused some of what a restore brings."""
+
+    code = "restore_failed"
+    default_hint = "Mend what the report names, empty the target, then restore again."
 
 
 class RunError(HoldfastError):

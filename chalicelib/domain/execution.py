@@ -10,3 +10,4 @@ class Work(StrEnum):
 
     BACKUP = "backup"
     JOB = "job"
+    RESTORE = "restore"

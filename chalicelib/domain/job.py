@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from chalicelib.domain.backup import BackupOptions, Status, Value
 from chalicelib.domain.errors import ErrorInfo
 from chalicelib.domain.record import Moment, Record
+from chalicelib.domain.restore import RestoreOptions, RestoreTarget
 
 
 class JobKind(StrEnum):
@@ -19,6 +20,18 @@ class JobKind(StrEnum):
     VERIFY = "verify"
     CONTENTS = "contents"
     ROWS = "rows"
+    PREFLIGHT = "preflight"
+
+
+class RestoreArguments(Value):
+    """Say which restore a preflight is about."""
+
+    target: RestoreTarget
+    options: RestoreOptions
+
+    def secret_name(self, job_id: str) -> str:
+        """Return the name of the target's password in the secrets, where no project keeps it."""
+        return f"jobs/{job_id}/password"
 
 
 class JobArguments(Value):
@@ -26,6 +39,7 @@ class JobArguments(Value):
 
     options: BackupOptions | None = None
     backup_id: str | None = None
+    restore: RestoreArguments | None = None
     table: str | None = None
     limit: int | None = None
 

@@ -8,44 +8,30 @@ here (status, lease generation) holds at the moment of the write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.domain.audit import AuditEvent, Notice
-from chalicelib.domain.backup import MOVES, Backup, Lease, Status, Step
+from chalicelib.domain import runs
+from chalicelib.domain.backup import Backup, Lease, Status, Step
 from chalicelib.domain.errors import (
     Cancelled,
     Conflict,
-    DeadlineExceeded,
     ErrorInfo,
     HoldfastError,
     LeaseLost,
     WorkerLost,
 )
 from chalicelib.domain.record import Insert, Replace, Write
+from chalicelib.domain.runs import Claim, Stamp, require_lease
 
 MAX_ATTEMPTS: Final = 2
-LEASE_GRACE: Final = timedelta(seconds=60)
-"""A lease outlives its step's deadline by this much, so that a worker that stops in time is never
-taken for lost."""
 ENDING_TIME: Final = timedelta(seconds=300)
 """How long whoever ends a run has for its clean-up before the sweeper takes that over."""
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """Carry what a decision must not fetch by itself: the time, the actor, fresh ids."""
-
-    now: datetime
-    actor: str
-    audit_id: str
-    notice_id: str
-
-
 def requested(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
     """Store a new pending backup."""
-    return (Insert(backup), _audit(backup, stamp, "backup.requested"))
+    return (Insert(backup), runs.audit(backup, stamp, "backup.requested"))
 
 
 def claimed(backup: Backup, stamp: Stamp, *, step: Step, deadline: datetime) -> tuple[Write, ...]:
@@ -53,48 +39,13 @@ def claimed(backup: Backup, stamp: Stamp, *, step: Step, deadline: datetime) -> 
 
     Refuses finished backups, steps whose lease is alive in other hands, and a third attempt.
     """
-    if backup.status.is_terminal:
-        raise Conflict(f"backup is already {backup.status}")
-    if backup.ending is not None:
+    if backup.ending is not None and not backup.status.is_terminal:
         raise LeaseLost("the backup is being ended")
-    held = backup.lease
-    if held is not None and held.owner != stamp.actor and held.expires_at > stamp.now:
-        raise LeaseLost(f"{held.step} is held by another worker until {held.expires_at:%H:%M:%S}Z")
     attempt = backup.attempt + (1 if step is Step.DUMP else 0)
+    writes = runs.claimed(backup, stamp, Claim(step, deadline, attempt))
     if attempt > MAX_ATTEMPTS:
         raise WorkerLost(f"the dump was tried {MAX_ATTEMPTS} times and never finished")
-    lease = Lease(
-        generation=(held.generation if held else 0) + 1,
-        owner=stamp.actor,
-        step=step,
-        expires_at=deadline + LEASE_GRACE,
-    )
-    changed = backup.model_copy(
-        update={
-            "status": Status.IN_PROGRESS,
-            "started_at": backup.started_at or stamp.now,
-            "step": step,
-            "attempt": attempt,
-            "lease": lease,
-        }
-    )
-    if backup.status is Status.PENDING:
-        return (Replace(changed), _audit(changed, stamp, "backup.started"))
-    return (Replace(changed),)
-
-
-def require_lease(backup: Backup, generation: int) -> None:
-    """Refuse with `LeaseLost` unless the backup runs under exactly this lease generation."""
-    if backup.status is not Status.IN_PROGRESS:
-        raise LeaseLost(f"backup is {backup.status}")
-    if backup.lease is None or backup.lease.generation != generation:
-        raise LeaseLost("another worker has taken this backup over")
-
-
-def advanced(backup: Backup, generation: int, **results: object) -> tuple[Write, ...]:
-    """Keep what a step found out, while its lease holds."""
-    require_lease(backup, generation)
-    return (Replace(backup.model_copy(update=results)),)
+    return writes
 
 
 def ending(
@@ -148,15 +99,15 @@ def completed(
         require_lease(backup, generation)
     if backup.ending is not None:
         raise LeaseLost("the backup is being ended")
-    done = _ended(backup, Status.COMPLETED, stamp, manifest_sha256=manifest_sha256)
-    return _terminal_writes(done, stamp, "backup.completed")
+    done = runs.ended(backup, Status.COMPLETED, stamp, manifest_sha256=manifest_sha256)
+    return _terminal_writes(done, stamp)
 
 
 def _failed(backup: Backup, stamp: Stamp, info: ErrorInfo) -> tuple[Write, ...]:
-    done = _ended(
+    done = runs.ended(
         backup, Status.FAILED, stamp, error=info, artefacts=(), checksum=None, validated=False
     )
-    return _terminal_writes(done, stamp, "backup.failed", code=info.code, message=info.message)
+    return _terminal_writes(done, stamp, code=info.code, message=info.message)
 
 
 def cancelled(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
@@ -166,10 +117,10 @@ def cancelled(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
         message="the backup was cancelled",
         hint="Nothing was kept; start a new backup when it suits.",
     )
-    done = _ended(
+    done = runs.ended(
         backup, Status.CANCELLED, stamp, error=info, artefacts=(), checksum=None, validated=False
     )
-    return _terminal_writes(done, stamp, "backup.cancelled")
+    return _terminal_writes(done, stamp)
 
 
 def cancel_asked(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
@@ -185,55 +136,8 @@ def cancel_asked(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:
     if backup.status is Status.PENDING or backup.step is Step.PREPARE:
         return cancelled(backup, stamp)
     flagged = backup.model_copy(update={"cancel_requested": True})
-    return (Replace(flagged), _audit(flagged, stamp, "backup.cancel-requested"))
+    return (Replace(flagged), runs.audit(flagged, stamp, "backup.cancel-requested"))
 
 
-def lost(backup: Backup, now: datetime) -> HoldfastError:
-    """Say what became of a backup whose worker is gone."""
-    held = backup.lease
-    if held is not None and now >= held.expires_at:
-        return DeadlineExceeded(
-            f"{held.step} did not end within its time", hint=WorkerLost.default_hint
-        )
-    return WorkerLost("the worker ended without a word")
-
-
-def _ended(backup: Backup, status: Status, stamp: Stamp, **update: object) -> Backup:
-    if status not in MOVES[backup.status]:
-        raise Conflict(f"backup is {backup.status} and cannot become {status}")
-    started = backup.started_at
-    return backup.model_copy(
-        update={
-            "status": status,
-            "completed_at": stamp.now,
-            "duration_s": (stamp.now - started).total_seconds() if started else None,
-            "lease": None,
-            **update,
-        }
-    )
-
-
-def _terminal_writes(backup: Backup, stamp: Stamp, event: str, **details: str) -> tuple[Write, ...]:
-    notice = Notice(
-        id=stamp.notice_id,
-        at=stamp.now,
-        event=event,
-        subject_id=backup.id,
-        project_id=backup.project_id,
-        body={"name": backup.name, "status": backup.status.value, **details},
-    )
-    return (Replace(backup), _audit(backup, stamp, event, **details), Insert(notice))
-
-
-def _audit(backup: Backup, stamp: Stamp, action: str, **details: str) -> Insert:
-    return Insert(
-        AuditEvent(
-            id=stamp.audit_id,
-            at=stamp.now,
-            actor=stamp.actor,
-            action=action,
-            subject_id=backup.id,
-            project_id=backup.project_id,
-            details=details,
-        )
-    )
+def _terminal_writes(backup: Backup, stamp: Stamp, **details: str) -> tuple[Write, ...]:
+    return runs.terminal_writes(backup, stamp, {"name": backup.name, **details})

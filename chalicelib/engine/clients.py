@@ -42,6 +42,11 @@ class Client:
         """The restore program."""
         return self.bin_dir / "pg_restore"
 
+    @property
+    def psql(self) -> Path:
+        """The program that runs scripts."""
+        return self.bin_dir / "psql"
+
 
 class Clients:
     """Know the installations in some folders; each is probed once per change of its files."""

@@ -17,18 +17,12 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.execution import Work
-from chalicelib.domain.idempotency import (
-    Idempotency,
-    body_digest,
-    day_of,
-    idempotency_id,
-    same_request,
-)
 from chalicelib.domain.object_keys import MANIFEST, backup_prefix
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write, id_floor
 from chalicelib.ports import ObjectStore, Workflow
+from chalicelib.services import idempotent
 from chalicelib.services.ledger import Ledger
 
 
@@ -89,12 +83,14 @@ class Backups:
         plan_format(new.options)
         project = self.ledger.catalog.get(Project, new.project_id)
         backup = self._new(actor, new, project)
-        remembered = self._remembered(actor, new, backup.id)
+        remembered = idempotent.remembered(
+            self.ledger, actor, new.idempotency_key, new.body, backup.id
+        )
         writes = moves.requested(backup, self.ledger.stamp(actor))
         try:
             self.ledger.catalog.commit([*writes, *(Insert(r) for r in remembered)])
         except Conflict:
-            backup = self._earlier(remembered)
+            backup = self.get(idempotent.earlier(self.ledger, remembered, Backup.kind))
         if not backup.status.is_terminal:
             self.workflow.start(Work.BACKUP, backup.id)
         return self.get(backup.id)
@@ -198,26 +194,6 @@ class Backups:
             requested_by=actor,
             created_at=now,
         )
-
-    def _remembered(self, actor: str, new: NewBackup, backup_id: str) -> tuple[Idempotency, ...]:
-        if new.idempotency_key is None:
-            return ()
-        now = self.ledger.clock.now()
-        return (
-            Idempotency(
-                id=idempotency_id(actor, new.idempotency_key),
-                body_sha256=body_digest(new.body),
-                result_id=backup_id,
-                created_at=now,
-                day=day_of(now),
-            ),
-        )
-
-    def _earlier(self, remembered: tuple[Idempotency, ...]) -> Backup:
-        if not remembered:
-            raise Conflict("a backup of this id exists already")
-        first = self.ledger.catalog.get(Idempotency, remembered[0].id)
-        return self.get(same_request(first, remembered[0].body_sha256))
 
     def _event(self, actor: str, backup: Backup, action: str) -> Insert:
         return self.ledger.event(actor, action, backup.id, backup.project_id)

@@ -21,6 +21,7 @@ DEADLINES: Final = {
     JobKind.VERIFY: timedelta(hours=12),
     JobKind.CONTENTS: timedelta(minutes=10),
     JobKind.ROWS: timedelta(minutes=10),
+    JobKind.PREFLIGHT: timedelta(hours=12),
 }
 MAX_WAIT_S: Final = 20.0
 """API Gateway gives up after 29 s."""
@@ -34,12 +35,20 @@ class Jobs:
     workflow: Workflow
     pause: Callable[[float], object]
 
-    def request(self, actor: str, kind: JobKind, project_id: str, arguments: JobArguments) -> Job:
-        """Store a pending job for a project and start it."""
+    def request(
+        self,
+        actor: str,
+        kind: JobKind,
+        project_id: str,
+        arguments: JobArguments,
+        *,
+        job_id: str | None = None,
+    ) -> Job:
+        """Store a pending job for a project and start it; `job_id` is one made beforehand."""
         self.ledger.catalog.get(Project, project_id)
         now = self.ledger.clock.now()
         job = Job(
-            id=self.ledger.ids.new(),
+            id=job_id or self.ledger.ids.new(),
             job_kind=kind,
             project_id=project_id,
             arguments=arguments,

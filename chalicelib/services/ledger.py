@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.errors import RevisionConflict
-from chalicelib.domain.moves import Stamp
 from chalicelib.domain.record import Insert, Record, Replace, Write
+from chalicelib.domain.runs import Stamp
 from chalicelib.ports import Catalog, Clock, Ids
 from chalicelib.services.figures import Measure, figures_of, unmeasured
 

@@ -11,9 +11,10 @@ from typing import Final
 
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import Cancelled, DeadlineExceeded, NotFound
-from chalicelib.domain.moves import require_lease
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Put
+from chalicelib.domain.restore import Restore
+from chalicelib.domain.runs import require_lease
 from chalicelib.services.ledger import Ledger
 
 LOOK_EVERY_S: Final = 0.5
@@ -28,7 +29,8 @@ class RunWatch:
     """
 
     ledger: Ledger
-    backup_id: str
+    kind: type[Backup | Restore]
+    run_id: str
     generation: int
     deadline: float
     _next_look: float = field(default=0.0, init=False)
@@ -46,26 +48,26 @@ class RunWatch:
         if now < self._next_look:
             return
         self._next_look = now + LOOK_EVERY_S
-        backup = self.ledger.catalog.get(Backup, self.backup_id)
-        require_lease(backup, self.generation)
-        if backup.cancel_requested:
-            raise Cancelled("the backup was cancelled")
+        run = self.ledger.catalog.get(self.kind, self.run_id)
+        require_lease(run, self.generation)
+        if run.cancel_requested:
+            raise Cancelled(f"the {run.kind} was cancelled")
         self.publish()
 
     def publish(self) -> None:
         """Write the progress that was last handed over, if it is not written yet."""
         latest, self._latest = self._latest, None
         if latest is not None:
-            # an engine names its runs, which may be several attempts; readers know the backup
-            mine = latest.model_copy(update={"id": self.backup_id})
+            # an engine names its runs, which may be several attempts; readers know the record
+            mine = latest.model_copy(update={"id": self.run_id})
             self.ledger.catalog.commit([Put(mine)])
 
     def phase(self, name: str) -> None:
         """Publish that a phase without bytes of its own has begun; what was counted stays."""
         now = self.ledger.clock.now()
         try:
-            last = self.ledger.catalog.get(Progress, self.backup_id)
+            last = self.ledger.catalog.get(Progress, self.run_id)
         except NotFound:
-            last = Progress(id=self.backup_id, phase=name, at=now)
+            last = Progress(id=self.run_id, phase=name, at=now)
         begun = {"phase": name, "at": now, "table": None, "bytes_per_s": None, "eta_s": None}
         self.ledger.catalog.commit([Put(last.model_copy(update=begun))])

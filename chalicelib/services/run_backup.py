@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.domain import moves
+from chalicelib.domain import moves, runs
 from chalicelib.domain.backup import (
     Artefact,
     Backup,
@@ -264,7 +264,8 @@ class BackupRunner:
         if claimed.lease is None:
             raise Internal("a claimed backup has no lease")
         deadline = self.ledger.clock.monotonic() + time.total_seconds()
-        return claimed, RunWatch(self.ledger, backup_id, claimed.lease.generation, deadline)
+        generation = claimed.lease.generation
+        return claimed, RunWatch(self.ledger, Backup, backup_id, generation, deadline)
 
     def _another_attempt(self, backup: Backup, error: HoldfastError) -> bool:
         # only a dump is tried again, under a new attempt with keys of its own
@@ -283,8 +284,8 @@ class BackupRunner:
     def _keep(self, watch: RunWatch, **results: object) -> None:
         self.ledger.apply(
             Backup,
-            watch.backup_id,
-            lambda found: moves.advanced(found, watch.generation, **results),
+            watch.run_id,
+            lambda found: runs.advanced(found, watch.generation, **results),
         )
 
     def _clear(self, backup: Backup) -> Chore | None:

@@ -28,7 +28,8 @@ from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Page, Query, Replace, Write
-from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, SourceReport
+from chalicelib.domain.restore import Preflight
+from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, SourceReport, Watch
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
@@ -62,6 +63,7 @@ class JobRunner:
     engine: Engine
     owner: str
     span: Span = untraced
+    preflighting: Callable[[Job, Watch], Preflight] | None = None
 
     def run(self, job_id: str) -> Job:
         """Do the work and keep its result or its error; a finished job is left as it is."""
@@ -145,6 +147,13 @@ class JobRunner:
             raise InvalidRequest(f"backup is {backup.status}, there is nothing to read")
         return backup
 
+    def preflight(self, job: Job) -> dict[str, Any]:
+        """Say what a restore would meet."""
+        if self.preflighting is None:
+            raise Internal("this worker was built without a restorer")
+        watch = _JobWatch(self.ledger.clock, job.deadline)
+        return _as_json(Preflight, self.preflighting(job, watch))
+
     def _databases_of(self, project: Project) -> set[str]:
         same = (project.endpoint.host, project.endpoint.port)
         known: set[str] = set()
@@ -201,6 +210,7 @@ ACTIONS: Final[dict[JobKind, Callable[[JobRunner, Job], dict[str, Any]]]] = {
     JobKind.VERIFY: JobRunner.verify,
     JobKind.CONTENTS: JobRunner.contents,
     JobKind.ROWS: JobRunner.rows,
+    JobKind.PREFLIGHT: JobRunner.preflight,
 }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from chalicelib.domain import moves
+from chalicelib.domain import moves, runs
 from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, HoldfastError, IntegrityFailed, NotFound, WorkerLost
 from chalicelib.domain.execution import Work
@@ -22,11 +22,13 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.link import MAX_LIFETIME, Link
 from chalicelib.domain.object_keys import backup_prefix
 from chalicelib.domain.record import Query, Record, Remove, Replace, Write, id_floor
+from chalicelib.domain.restore import Restore
 from chalicelib.ports import ObjectStore, Signer, Upload, Workflow
 from chalicelib.services import attempt_objects
 from chalicelib.services.backups import Backups
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.outbox import Outbox
+from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.seal import Seal
 
 ACTOR: Final = "sweeper"
@@ -69,11 +71,13 @@ class Sweeper:
     signer: Signer
     backups: Backups
     outbox: Outbox
+    restores: RestoreReaper
 
     def sweep(self) -> SweepReport:
         """Do everything once, in an order in which each part profits from the one before."""
         report = SweepReport()
         self._reap_backups(report)
+        self._reap_restores(report)
         self._reap_jobs(report)
         self._restart_pending(report)
         self._abort_orphans(report)
@@ -116,7 +120,7 @@ class Sweeper:
         chore = attempt_objects.chore_of(backup)
 
         def decide(found: Backup) -> tuple[Write, ...]:
-            moves.require_lease(found, generation)
+            runs.require_lease(found, generation)
             writes = moves.completed(found, stamp, generation=None, manifest_sha256=sealed)
             return tuple(attempt_objects.with_chore(write, chore) for write in writes)
 
@@ -125,7 +129,7 @@ class Sweeper:
 
     def _end(self, backup: Backup) -> None:
         begun = self.ledger.stamp(ACTOR)
-        cause = moves.lost(backup, begun.now)
+        cause = runs.lost(backup, begun.now)
         # fenced before anything is removed: a worker that still runs could seal what is gone
         fenced = self.ledger.apply(
             Backup, backup.id, lambda found: moves.ending(found, begun, cause, held=backup.lease)
@@ -146,17 +150,27 @@ class Sweeper:
             report.problems.append(f"{backup.id}: {error.message}")
             return None
 
+    def _reap_restores(self, report: SweepReport) -> None:
+        for restore in self._all(Restore, ("status", Status.IN_PROGRESS.value)):
+            with _noting(report, restore):
+                report.failed += self.restores.reap(restore)
+        for restore in self._all(Restore, ("chore", Chore.CLEAN.value)):
+            with _noting(report, restore):
+                self.restores.restores.finish(restore)
+                report.cleaned += 1
+
     def _reap_jobs(self, report: SweepReport) -> None:
         for job in self._all(Job, ("status", Status.IN_PROGRESS.value)):
             with _noting(report, job):
                 if self._is_lost_job(job):
+                    self.restores.clear_job(job)
                     self.ledger.apply(Job, job.id, self._lost_job)
                     report.failed += 1
 
     def _is_lost_job(self, job: Job) -> bool:
         if not self.workflow.is_running(Work.JOB, job.id):
             return True
-        if self.ledger.clock.now() < job.deadline + moves.LEASE_GRACE:
+        if self.ledger.clock.now() < job.deadline + runs.LEASE_GRACE:
             return False
         self.workflow.stop(Work.JOB, job.id)
         return True
@@ -173,9 +187,10 @@ class Sweeper:
 
     def _restart_pending(self, report: SweepReport) -> None:
         ripe = self.ledger.clock.now() - PENDING_GRACE
-        works: tuple[tuple[Work, type[Backup | Job]], ...] = (
+        works: tuple[tuple[Work, type[Backup | Job | Restore]], ...] = (
             (Work.BACKUP, Backup),
             (Work.JOB, Job),
+            (Work.RESTORE, Restore),
         )
         for work, kind in works:
             for record in self._all(kind, ("status", Status.PENDING.value)):

@@ -1,4 +1,4 @@
-"""Run one execution: `python -m chalicelib.worker backup|job ID [PARENT_PID]`.
+"""Run one execution: `python -m chalicelib.worker backup|job|restore ID [PARENT_PID]`.
 
 The process ends with its execution, so that nothing of one run can reach another: memory, files,
 connections, credentials. Exit code 0: the record is in a final state, whichever; 1: it is not.
@@ -81,6 +81,8 @@ def outcome(runner: Runner, work_id: str) -> int:
 def _runner(services: Services, work: Work, owner: str) -> Runner:
     if work is Work.BACKUP:
         return services.backup_runner(owner)
+    if work is Work.RESTORE:
+        return services.restore_runner(owner)
     return services.job_runner(owner)
 
 

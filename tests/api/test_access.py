@@ -15,6 +15,8 @@ from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.project import Project
+from chalicelib.domain.restore import RestoreOptions
+from chalicelib.services.restores import NewRestore
 
 PUBLIC = {
     ("GET", "/health"),
@@ -40,7 +42,13 @@ def path_of(route: Route, **values: str) -> str:
 def ids(services: Services, project: Project, backup: Backup) -> dict[str, str]:
     """Ids of one thing of each kind that belongs to a project."""
     job = services.jobs.request("test", JobKind.TEST, project.id, JobArguments())
-    return {"project_id": project.id, "backup_id": backup.id, "job_id": job.id}
+    new = NewRestore(backup.id, project.id, RestoreOptions())
+    return {
+        "project_id": project.id,
+        "backup_id": backup.id,
+        "job_id": job.id,
+        "restore_id": services.restores.request("test", new).id,
+    }
 
 
 def test_every_route_of_the_application_is_described() -> None:

@@ -82,7 +82,7 @@ def test_passwords_are_written_only(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     showing = [name for name, s in schemas.items() if "password" in s.get("properties", {})]
 
-    assert sorted(showing) == ["ProjectCreate", "ProjectPatch"]
+    assert sorted(showing) == ["ProjectCreate", "ProjectPatch", "RestoreTargetFields"]
     assert "writeOnly" in str(schemas["ProjectCreate"]["properties"]["password"])
 
 
@@ -93,7 +93,7 @@ def test_no_status_is_answered_that_the_document_does_not_name(
 
     for (method, path), operation in operations(document).items():
         concrete = path.format_map(
-            dict.fromkeys(("project_id", "backup_id", "job_id"), "x")
+            dict.fromkeys(("project_id", "backup_id", "job_id", "restore_id"), "x")
             | {"link_id": "x", "key_id": "x", "name": "x", "token": "x.y"}
         )
         for body in ({}, {"unknown": 1}):
@@ -112,7 +112,9 @@ def test_a_body_is_required_only_where_it_must_say_something(document: dict[str,
     }
 
     assert required == {
-        *("create_project", "update_project", "request_backup", "update_backup", "create_key")
+        *("create_project", "update_project", "request_backup", "update_backup", "create_key"),
+        "preflight_restore",
+        "request_restore",
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.connection import Connection
 from chalicelib.local.postgres import LocalPostgres
 from tests.support.dumping import Dumper, execute
+from tests.support.restoring import Bench
 
 SAMPLE = (
     "CREATE TABLE people (id int PRIMARY KEY, name text, born date, score numeric)",
@@ -65,3 +66,23 @@ def source18(postgres18: LocalPostgres, database: Callable[..., Connection]) -> 
     connection = database(postgres18)
     execute(connection, *SAMPLE)
     return connection
+
+
+@pytest.fixture
+def source15(postgres15: LocalPostgres, database: Callable[..., Connection]) -> Connection:
+    """Give the same database on PostgreSQL 15 only."""
+    connection = database(postgres15)
+    execute(connection, *SAMPLE)
+    return connection
+
+
+@pytest.fixture
+def target18(postgres18: LocalPostgres, database: Callable[..., Connection]) -> Connection:
+    """Give an empty database on PostgreSQL 18."""
+    return database(postgres18)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Give a restorer with all clients of this machine."""
+    return Bench(tmp_path)

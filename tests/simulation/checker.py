@@ -92,7 +92,7 @@ def generations_are_used_once(evidence: Evidence) -> Iterator[str]:
             lease = backup.lease
             if lease is None:
                 continue
-            holder = (lease.owner, lease.step.value)
+            holder = (lease.owner, lease.step)
             if holders.setdefault((backup.id, lease.generation), holder) != holder:
                 yield f"INV2: {backup.id}: generation {lease.generation} was held twice"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from chalicelib.domain import moves
+from chalicelib.domain import moves, runs
 from chalicelib.domain.backup import Backup, SourceCounts, Step, Verification, VerificationLevel
 from chalicelib.domain.errors import HoldfastError, SourceLost
 from chalicelib.domain.object_keys import attempt_prefix
@@ -37,7 +37,7 @@ class Unleased(BackupRunner):
     def _keep(self, watch: RunWatch, **results: object) -> None:
         self.ledger.apply(
             Backup,
-            watch.backup_id,
+            watch.run_id,
             lambda found: (Replace(found.model_copy(update=results)),),
         )
 
@@ -105,7 +105,7 @@ class SweepsOnce(Sweeper):
 
     def _end(self, backup: Backup) -> None:
         begun = self.ledger.stamp(ACTOR)
-        cause = moves.lost(backup, begun.now)
+        cause = runs.lost(backup, begun.now)
         fenced = self.ledger.apply(
             Backup, backup.id, lambda found: moves.ending(found, begun, cause, held=backup.lease)
         )

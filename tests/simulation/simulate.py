@@ -34,6 +34,7 @@ from tests.simulation.history import Evidence, History
 from tests.simulation.people import Person
 from tests.simulation.plan import HOUR_S, MINUTE_S, Case, Kind
 from tests.simulation.stage import CountedIds, Stage
+from tests.support.world import ScriptedRestorer
 
 R = TypeVar("R", bound=Record)
 
@@ -134,7 +135,14 @@ class Simulation:
         gated: dict[str, Any] = {port: Gated(port, raw[port], self.gate) for port in GATED}
         mutated: Any = Gated("engine", self.mutation.engine(engine), self.gate)
         clock = self.stage.clock
-        return Adapters(clock=clock, ids=CountedIds(clock), engine=lambda: mutated, **gated)
+        return Adapters(
+            clock=clock,
+            ids=CountedIds(clock),
+            engine=lambda: mutated,
+            restorer=ScriptedRestorer,  # nobody on this stage restores
+            scratch=folder / "scratch",
+            **gated,
+        )
 
     def _child_fate(self) -> Kind | None:
         fault = self.gate.fate(Kind.CHILD_DIES, Kind.CHILD_FAILS)

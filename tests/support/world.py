@@ -32,6 +32,14 @@ from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import dump_names
 from chalicelib.domain.project import Project
+from chalicelib.domain.restore import (
+    Comparison,
+    Preflight,
+    Restore,
+    RestoreOptions,
+    RestoreReport,
+    TargetState,
+)
 from chalicelib.engine.archive import inside
 from chalicelib.ports import (
     ArchiveReport,
@@ -44,8 +52,10 @@ from chalicelib.ports import (
     SourceReport,
     Watch,
 )
+from chalicelib.restore_ports import RestoreRequest
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.projects import NewProject
+from chalicelib.services.restores import NewRestore
 from chalicelib.settings import Settings
 
 DUMP = b"PGDMP" + bytes(range(256)) * 64
@@ -160,11 +170,43 @@ class ScriptedEngine(LooksInside):
 
 
 @dataclass
+class ScriptedRestorer:
+    """A restorer without PostgreSQL: it reads the archive, and `during` runs in the middle."""
+
+    report: RestoreReport = field(
+        default_factory=lambda: RestoreReport(comparison=Comparison(tables=1, rows=42))
+    )
+    found: Preflight = field(default_factory=lambda: Preflight(server_version="18.6"))
+    looking: Callable[[], None] = lambda: None
+    during: Callable[[Watch], None] = lambda watch: watch.check()
+    requests: list[RestoreRequest] = field(default_factory=list, init=False)
+    read: list[bytes] = field(default_factory=list, init=False)
+
+    def preflight(self, request: RestoreRequest, watch: Watch) -> Preflight:
+        self.requests.append(request)
+        self.looking()
+        watch.check()
+        return self.found
+
+    def restore(
+        self, request: RestoreRequest, reached: Callable[[TargetState], None], watch: Watch
+    ) -> RestoreReport:
+        self.preflight(request, watch)
+        reached(TargetState.PARTIAL)
+        self.read.append(b"".join(request.source.main.open()))
+        self.during(watch)
+        if self.report.errors_total == 0:
+            reached(TargetState.RESTORED)
+        return self.report
+
+
+@dataclass
 class World:
     """Everything a test of the services turns, scripts and looks at."""
 
     clock: TurnedClock
     engine: ScriptedEngine
+    restorer: ScriptedRestorer
     adapters: Adapters
     services: Services
 
@@ -188,6 +230,23 @@ class World:
 
     def backup(self, backup: Backup) -> Backup:
         return self.services.backups.get(backup.id)
+
+    def completed(self, **options: object) -> Backup:
+        """Return a backup that completed."""
+        return self.run(self.request(**options))
+
+    def request_restore(
+        self, backup: Backup, target: str | Connection | None = None, **options: object
+    ) -> Restore:
+        chosen = RestoreOptions.model_validate(options)
+        new = NewRestore(backup.id, target or self.project("target").id, chosen)
+        return self.services.restores.request("key:1", new)
+
+    def run_restore(self, restore: Restore, owner: str = "worker-1") -> Restore:
+        return self.services.restore_runner(owner).run(restore.id)
+
+    def restore(self, restore: Restore) -> Restore:
+        return self.services.restores.get(restore.id)
 
     @property
     def notices(self) -> str:
@@ -213,6 +272,7 @@ def build_world(folder: Path, engine: ScriptedEngine | None = None) -> World:
     """Open a world over a folder; opening the same folder again is what a restart sees."""
     clock = TurnedClock()
     scripted = engine or ScriptedEngine()
+    restorer = ScriptedRestorer()
     adapters = Adapters(
         clock=clock,
         ids=UlidIds(clock),
@@ -223,5 +283,7 @@ def build_world(folder: Path, engine: ScriptedEngine | None = None) -> World:
         signer=FileSigner(folder / "signing.key"),
         notifier=FileNotifier(folder / "notices.jsonl"),
         engine=lambda: scripted,
+        restorer=lambda: restorer,
+        scratch=folder / "scratch",
     )
-    return World(clock, scripted, adapters, Services(Settings(data=folder), adapters))
+    return World(clock, scripted, restorer, adapters, Services(Settings(data=folder), adapters))

@@ -18,12 +18,12 @@ def test_an_allowance_cannot_be_left_out() -> None:
 
 
 def test_a_path_with_an_id_of_nobody_knows_whom_is_refused() -> None:
-    with pytest.raises(TypeError, match="restore_id"):
+    with pytest.raises(TypeError, match="gadget_id"):
 
-        @route("GET /v1/restores/{restore_id}", VIEWER)
-        def show(restore_id: str) -> None:
+        @route("GET /v1/restores/{gadget_id}", VIEWER)
+        def show(gadget_id: str) -> None:
             """Show."""
-            del restore_id
+            del gadget_id
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import moves
+from chalicelib.domain import moves, runs
 from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.backup import MOVES, Backup, Lease, Status, Step
 from chalicelib.domain.errors import (
@@ -24,7 +24,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.record import Insert, Replace, Write
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-STAMP = moves.Stamp(now=NOW, actor="worker-1", audit_id="A", notice_id="N")
+STAMP = runs.Stamp(now=NOW, actor="worker-1", audit_id="A", notice_id="N")
 
 
 def lease(owner: str = "worker-1", generation: int = 3, seconds: int = 60) -> Lease:
@@ -146,11 +146,11 @@ def test_a_finished_backup_cannot_be_claimed(status: Status) -> None:
 @pytest.mark.parametrize("generation", [2, 4])
 def test_another_generation_can_keep_nothing(generation: int) -> None:
     with pytest.raises(LeaseLost):
-        moves.advanced(running(), generation, rows=1)
+        runs.advanced(running(), generation, rows=1)
 
 
 def test_the_generation_of_the_lease_can_keep_results() -> None:
-    assert written(moves.advanced(running(), 3, rows=5)).rows == 5
+    assert written(runs.advanced(running(), 3, rows=5)).rows == 5
 
 
 def test_a_stale_worker_cannot_complete() -> None:
@@ -176,11 +176,11 @@ def test_a_fence_takes_the_lease_from_whoever_has_it() -> None:
     after = fenced(running(), IntegrityFailed("x"))
 
     with pytest.raises(LeaseLost):
-        moves.require_lease(after, 3)
+        runs.require_lease(after, 3)
 
 
 def test_a_fenced_run_is_not_taken_up_again() -> None:
-    late = moves.Stamp(NOW + timedelta(days=1), "worker-2", "A", "N")
+    late = runs.Stamp(NOW + timedelta(days=1), "worker-2", "A", "N")
 
     with pytest.raises(LeaseLost):
         moves.claimed(fenced(running(), WorkerLost("x")), late, step=Step.DUMP, deadline=late.now)
@@ -280,11 +280,11 @@ def test_a_finished_backup_cannot_be_cancelled() -> None:
 
 
 def test_a_lost_worker_within_its_lease_is_worker_lost() -> None:
-    assert moves.lost(running(), NOW).code == "worker_lost"
+    assert runs.lost(running(), NOW).code == "worker_lost"
 
 
 def test_a_lost_worker_past_its_lease_exceeded_its_deadline() -> None:
-    assert moves.lost(running(lease=lease(seconds=-1)), NOW).code == "deadline_exceeded"
+    assert runs.lost(running(lease=lease(seconds=-1)), NOW).code == "deadline_exceeded"
 
 
 @given(status=st.sampled_from(Status), wanted=st.sampled_from(["complete", "fail", "cancel"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -238,14 +239,8 @@ def test_one_records_trouble_keeps_no_other_waiting(world: World) -> None:
     first, second = lose_worker(world), lose_worker(world)
     world.end_executions()
     sweeper = world.services.sweeper
-    troubled = type(sweeper)(
-        sweeper.ledger,
-        _RefusingStore(world.adapters.store, first.id),  # type: ignore[arg-type]
-        sweeper.workflow,
-        sweeper.signer,
-        sweeper.backups,
-        sweeper.outbox,
-    )
+    refusing = _RefusingStore(world.adapters.store, first.id)
+    troubled = replace(sweeper, store=refusing)  # type: ignore[arg-type]
 
     report = troubled.sweep()
 

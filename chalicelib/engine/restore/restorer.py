@@ -1,0 +1,363 @@
+"""The restorer as the services see it: look, decide, run, compare.
+
+    look       one session to the target, facts of it; the archive's table of contents
+    decide     preflight; its first problem is raised, nothing was changed so far
+    run        pg_restore (a dump of type data: definitions, rows, then indexes) or psql
+    compare    rows of the target against the counts of the dump's snapshot
+Whatever breaks off ends the client and its sessions on the target.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from chalicelib.domain.backup import Compression, Format, TableCount
+from chalicelib.domain.errors import ScratchTooSmall, Unsupported
+from chalicelib.domain.restore import (
+    MAX_NOTES,
+    Comparison,
+    Preflight,
+    RestoreReport,
+    Selection,
+    TargetState,
+    require_confirmation,
+)
+from chalicelib.engine.archive.byte_stream import ByteStream
+from chalicelib.engine.archive.toc import Toc, TocEntry
+from chalicelib.engine.archive.toc_reader import read_toc
+from chalicelib.engine.clients import Clients
+from chalicelib.engine.codecs import decoded
+from chalicelib.engine.connection import Session, SessionOptions, translated
+from chalicelib.engine.crew import Crew, attend
+from chalicelib.engine.environment import child_environment, password_file
+from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
+from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client
+from chalicelib.engine.restore.compare import compare
+from chalicelib.engine.restore.facts import TargetFacts, Thing, filled_tables, target_facts
+from chalicelib.engine.restore.messages import Findings
+from chalicelib.engine.restore.preflight import Plan, judge, raise_first
+from chalicelib.engine.restore.run import Command, Pulse, run
+from chalicelib.engine.restore.selection import Chosen, choose_entries, thing_of
+from chalicelib.engine.sessions import Sessions
+from chalicelib.engine.versions import parse
+from chalicelib.ports import Clock, HostGuard, Watch
+from chalicelib.restore_ports import RestoreFile, RestoreRequest
+
+T = TypeVar("T")
+
+ONLY_DEFINITIONS: Final = "only definitions were restored"
+NOT_RECORDED: Final = "no counts were recorded with the backup"
+
+
+@dataclass(frozen=True)
+class RestorerSettings:
+    """Say which clients may run, how patient sessions are, where password files go."""
+
+    clients: Clients
+    floor_policy: str
+    lock_timeout_s: float
+    scratch_dir: Path
+    guard: HostGuard | None = None
+
+
+@contextmanager
+def _own_folder(scratch: Path) -> Iterator[Path]:
+    """Give a folder in scratch for as long as the block runs."""
+    try:
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix="holdfast-", dir=scratch)
+    except OSError as error:
+        raise ScratchTooSmall(f"no folder could be made in scratch: {error.strerror}") from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+class PostgresRestorer:
+    """Implement `restore_ports.Restorer` with the PostgreSQL client programs of this machine."""
+
+    def __init__(self, settings: RestorerSettings, clock: Clock) -> None:
+        """Keep the parts."""
+        self._settings = settings
+        self._clock = clock
+
+    def preflight(self, request: RestoreRequest, watch: Watch) -> Preflight:
+        """Say what a restore would meet; changes nothing."""
+        with self._prepared(request, watch) as prepared:
+            return prepared.preflight
+
+    def restore(
+        self, request: RestoreRequest, reached: Callable[[TargetState], None], watch: Watch
+    ) -> RestoreReport:
+        """Restore, then compare; see the port."""
+        require_confirmation(request.options, request.connection.endpoint)
+        with self._prepared(request, watch) as prepared:
+            raise_first(prepared.preflight)
+            reached(TargetState.PARTIAL)
+            prepared.pulse.begin("restore")
+            findings = prepared.run_stages()
+            if findings.errors_total == 0:
+                reached(TargetState.RESTORED)
+            prepared.pulse.begin("compare")
+            return prepared.report(findings, prepared.comparison())
+
+    @contextmanager
+    def _prepared(self, request: RestoreRequest, watch: Watch) -> Iterator[_Restore]:
+        pulse = Pulse(watch, self._clock, request.run_id)
+        pulse.begin("preflight")
+        contents = _contents(request)
+        options = self._session_options(request)
+        with (
+            password_file(request.connection.password, self._settings.scratch_dir) as secret,
+            _own_folder(self._settings.scratch_dir) as folder,
+            Crew() as crew,
+            Sessions(request.connection, options, crew) as sessions,
+        ):
+            hold = _Hold(secret, folder, crew, sessions, pulse)
+            session = attend(crew.start(sessions.open), pulse)
+            facts = hold.ask(partial(target_facts, session))
+            chosen = choose_client(self._settings.clients.find(), self._wish(request, facts))
+            yield _Restore(request, contents, hold, _Look(session, facts, chosen))
+
+    def _session_options(self, request: RestoreRequest) -> SessionOptions:
+        settings = self._settings
+        return SessionOptions(_mark(request.run_id), settings.lock_timeout_s, guard=settings.guard)
+
+    def _wish(self, request: RestoreRequest, facts: TargetFacts) -> Wish:
+        source = request.source
+        return Wish(
+            server=parse(facts.version),
+            restore_needs=source.restore_needs,
+            sslmode=request.connection.endpoint.sslmode,
+            compression=source.compression if source.format is Format.CUSTOM else Compression.NONE,
+            must_be_sound=not source.is_ours or self._settings.floor_policy == "refuse",
+        )
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """Hold what a restore has open, each with an owner that closes it."""
+
+    secret: Path
+    folder: Path
+    crew: Crew
+    sessions: Sessions
+    pulse: Pulse
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Run a question to the target in a thread, looking at the watch meanwhile."""
+
+        def asked() -> T:
+            with translated(self.sessions.connection, started=True):
+                return question()
+
+        return attend(self.crew.start(asked), self.pulse)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Hold what a first look at target and clients gave."""
+
+    session: Session
+    facts: TargetFacts
+    chosen: ChosenClient
+
+
+class _Restore:
+    """Hold the parts of one restore between its preflight and its end."""
+
+    def __init__(
+        self, request: RestoreRequest, contents: Toc | None, hold: _Hold, look: _Look
+    ) -> None:
+        self._request = request
+        self._options = request.options
+        self._hold = hold
+        self._session = look.session
+        self._client = look.chosen.client
+        self.pulse = hold.pulse
+        self.chosen = self._choose(contents, look.facts)
+        self._facts = self._with_filled(look.facts)
+        self.pulse.tables_total = len(self._loaded()) if self.chosen else None
+        plan = Plan(
+            chosen=self.chosen,
+            client_version=str(self._client.version),
+            source_version=contents.header.server_version if contents else _recorded(request),
+            dumped_by=contents.header.dump_version if contents else _dumped_by(request),
+            warnings=look.chosen.warnings,
+        )
+        self.preflight = judge(self._facts, plan, request.options)
+
+    def run_stages(self) -> Findings:
+        """Run every client there is to run; what they complain of adds up."""
+        total = Findings()
+        for command in self._commands():
+            _add(total, run(command, self.pulse))
+            # rows without their tables, or indexes without rows, would only fail once more
+            if total.errors_total and self._request.source.schema is not None:
+                break
+        return total
+
+    def comparison(self) -> Comparison:
+        """Count the rows of what was loaded."""
+        counts = self._request.source.counts
+        if counts is None:
+            return Comparison(not_compared={"rows": NOT_RECORDED})
+        if self._options.selection.schema_only or not counts.tables:
+            return Comparison(not_compared={"rows": ONLY_DEFINITIONS, **counts.uncounted})
+        expected = self._expected(counts.tables)
+        with_blobs = not self._options.selection.is_partial
+        return self._hold.ask(
+            partial(compare, self._session, expected, counts, lambda: None, with_blobs=with_blobs)
+        )
+
+    def report(self, findings: Findings, comparison: Comparison) -> RestoreReport:
+        """Say what came of it."""
+        restored = Counter(
+            entry.descriptor
+            for entry in (self.chosen.entries if self.chosen else ())
+            if entry.dump_id not in findings.failed_entries
+        )
+        return RestoreReport(
+            restored=dict(sorted(restored.items())),
+            skipped=self.preflight.skipped,
+            ignored=tuple(findings.ignored),
+            ignored_total=findings.ignored_total,
+            errors=tuple(findings.errors),
+            errors_total=findings.errors_total,
+            comparison=comparison,
+        )
+
+    def _choose(self, contents: Toc | None, facts: TargetFacts) -> Chosen | None:
+        selection = self._options.selection
+        if contents is None:
+            return None
+        present = facts.objects
+        chosen = choose_entries(contents.entries, selection, present)
+        if self._request.source.schema is None or selection.schema_only:
+            return chosen
+        # definitions and rows lie in two archives, whose ids have nothing to do with each other
+        rows = choose_entries(_toc(self._request.source.main).entries, Selection(), present)
+        return replace(chosen, entries=(*chosen.entries, *rows.entries))
+
+    def _with_filled(self, facts: TargetFacts) -> TargetFacts:
+        if not self._options.selection.data_only:
+            return facts
+        tables = sorted(thing for e in self._loaded() if (thing := _table_of(e)) in facts.objects)
+        return replace(facts, filled=self._hold.ask(partial(filled_tables, self._session, tables)))
+
+    def _loaded(self) -> list[TocEntry]:
+        return [entry for entry in (self.chosen.entries if self.chosen else ()) if entry.has_data]
+
+    def _expected(self, tables: tuple[TableCount, ...]) -> list[TableCount]:
+        if self.chosen is None or not self._options.selection.is_partial:
+            return list(tables)
+        loaded = {(e.namespace, e.tag) for e in self._loaded() if e.is_table_data}
+        return [table for table in tables if (table.schema_name, table.table) in loaded]
+
+    def _commands(self) -> Iterator[Command]:
+        source = self._request.source
+        if source.format is Format.PLAIN:
+            yield self._script()
+        elif source.schema is None:
+            yield self._archive(source.main, Stage(source.main.path, self._use_list()))
+        else:
+            yield from self._both(source.main, source.schema)
+
+    def _both(self, rows: RestoreFile, definitions: RestoreFile) -> Iterator[Command]:
+        selection = self._options.selection
+        if not selection.data_only:
+            yield self._archive(definitions, Stage(definitions.path, section="pre-data"))
+        if not selection.schema_only:
+            # all of it: archives before PostgreSQL 17 make large objects ahead of the data
+            yield self._archive(rows, Stage(rows.path))
+        if not selection.data_only:
+            yield self._archive(definitions, Stage(definitions.path, section="post-data"))
+
+    def _archive(self, file: RestoreFile, stage: Stage) -> Command:
+        is_superuser = self._facts.is_superuser
+        argv = restore_arguments(self._client, stage, self._options, is_superuser=is_superuser)
+        return self._command(argv, file.open if stage.archive is None else None)
+
+    def _script(self) -> Command:
+        source = self._request.source
+        return self._command(
+            script_arguments(self._client),
+            lambda: decoded(source.compression, source.main.open()),
+        )
+
+    def _command(self, argv: list[str], feed: Callable[[], Iterator[bytes]] | None) -> Command:
+        connection = self._request.connection
+        environment = child_environment(connection, self._hold.sessions.options, self._hold.secret)
+        return Command(argv, environment, connection, feed)
+
+    def _use_list(self) -> Path | None:
+        if self.chosen is None or self._options.selection == Selection():
+            return None
+        path = self._hold.folder / "list"
+        try:
+            path.write_text("".join(f"{entry.dump_id};\n" for entry in self.chosen.entries))
+        except OSError as error:
+            raise ScratchTooSmall(f"scratch takes no file: {error.strerror}") from error
+        return path
+
+
+def _contents(request: RestoreRequest) -> Toc | None:
+    source = request.source
+    if source.format is Format.PLAIN:
+        _require_whole(request, "a script", "Use a backup of format custom for that.")
+        if request.options.clean:
+            raise Unsupported(
+                "a script cannot be restored with clean",
+                hint="Restore it into an empty database, or use a backup of format custom.",
+            )
+        return None
+    if source.schema is not None:
+        if request.options.selection.is_partial:
+            _require_whole(request, "a backup of type data", "Use a backup of type full for that.")
+        if not request.options.selection.data_only:
+            return _toc(source.schema)
+    return _toc(source.main)
+
+
+def _require_whole(request: RestoreRequest, what: str, hint: str) -> None:
+    if request.options.selection != Selection():
+        raise Unsupported(f"{what} can only be restored as a whole", hint=hint)
+
+
+def _toc(file: RestoreFile) -> Toc:
+    return read_toc(ByteStream(file.open()))
+
+
+def _recorded(request: RestoreRequest) -> str:
+    return request.source.server_version or ""
+
+
+def _dumped_by(request: RestoreRequest) -> str:
+    return request.source.restore_needs or _recorded(request) or "0"
+
+
+def _table_of(entry: TocEntry) -> Thing:
+    return replace(thing_of(entry), descriptor="TABLE")
+
+
+def _add(total: Findings, found: Findings) -> None:
+    total.errors = [*total.errors, *found.errors][:MAX_NOTES]
+    total.ignored = [*total.ignored, *found.ignored][:MAX_NOTES]
+    total.errors_total += found.errors_total
+    total.ignored_total += found.ignored_total
+    total.failed_entries |= found.failed_entries
+
+
+def _mark(run_id: str) -> str:
+    # Random, so that a run that was given up can never end the sessions of its successor.
+    return f"holdfast {run_id[:40]} {secrets.token_hex(4)}"

@@ -1,0 +1,42 @@
+"""Say what a restore would meet, as a job: the archive is fetched and checked as for a restore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.job import Job
+from chalicelib.domain.restore import Preflight
+from chalicelib.ports import Watch
+from chalicelib.restore_ports import Restorer
+from chalicelib.services.ledger import Ledger
+from chalicelib.services.restore_sources import RestoreSources, Wanted
+
+
+@dataclass(frozen=True)
+class RestorePreflight:
+    """Do the work of a preflight job."""
+
+    ledger: Ledger
+    sources: RestoreSources
+    restorer: Restorer
+
+    def run(self, job: Job, watch: Watch) -> Preflight:
+        """Look at backup and target; the password that the job brought is forgotten afterwards."""
+        arguments, backup_id = job.arguments.restore, job.arguments.backup_id
+        if arguments is None or backup_id is None:
+            raise InvalidRequest("a preflight job needs a backup and a target", field="backup_id")
+        wanted = Wanted(
+            backup=self.ledger.catalog.get(Backup, backup_id),
+            target=arguments.target,
+            options=arguments.options,
+            run_id=job.id,
+            secret_name=arguments.secret_name(job.id),
+        )
+        try:
+            with self.sources.request(wanted, watch) as request:
+                return self.restorer.preflight(request, watch)
+        finally:
+            if arguments.target.endpoint is not None:
+                self.sources.secrets.delete(wanted.secret_name)

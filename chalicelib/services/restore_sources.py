@@ -1,0 +1,59 @@
+"""Turn a restore's words into what the engine takes: a trusted source and a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.restore import RestoreOptions, RestoreTarget
+from chalicelib.ports import Secrets, Watch
+from chalicelib.restore_ports import RestoreRequest, RestoreSource
+from chalicelib.services.fetch_artefacts import Fetching
+from chalicelib.services.projects import Projects
+from chalicelib.services.trusted_backup import TrustedBackups
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Say what is restored where; `run_id` names folder and sessions, `secret_name` the password.
+
+    The secret is read only for a target that is no project.
+    """
+
+    backup: Backup
+    target: RestoreTarget
+    options: RestoreOptions
+    run_id: str
+    secret_name: str
+
+
+@dataclass(frozen=True)
+class RestoreSources:
+    """Make requests for the engine."""
+
+    trusted: TrustedBackups
+    projects: Projects
+    secrets: Secrets
+    fetching: Fetching
+
+    @contextmanager
+    def request(self, wanted: Wanted, watch: Watch) -> Iterator[RestoreRequest]:
+        """Give the request, with every byte of the backup checked, while the block runs."""
+        manifest = self.trusted.manifest(wanted.backup)
+        connection = self.connection(wanted)
+        folder = self.fetching.folder / f"restore-{wanted.run_id}"
+        fetching = replace(self.fetching, folder=folder)
+        may_stream = wanted.options.jobs == 1
+        with fetching.fetched(manifest.artefacts, watch, may_stream=may_stream) as files:
+            source = RestoreSource.described(manifest, files, is_ours=True)
+            yield RestoreRequest(source, connection, wanted.options, wanted.run_id)
+
+    def connection(self, wanted: Wanted) -> Connection:
+        """Return how to reach the target, with its password."""
+        target = wanted.target
+        if target.endpoint is not None:
+            return Connection(target.endpoint, self.secrets.get(wanted.secret_name))
+        return self.projects.connection(target.project_id or "")

@@ -1,0 +1,119 @@
+"""Restore real dumps into real servers with one restorer over a scratch folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from chalicelib.adapters.system import SystemClock
+from chalicelib.domain.backup import BackupOptions
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.restore import (
+    Preflight,
+    RestoreOptions,
+    RestoreReport,
+    Selection,
+    TargetState,
+    confirmation_of,
+)
+from chalicelib.engine.clients import Clients, default_folders
+from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+from chalicelib.ports import Watch
+from chalicelib.restore_ports import RestoreFile, RestoreRequest, RestoreSource
+from tests.support.dumping import Bystander, Dumped, Dumper
+
+PIECE_BYTES = 1 << 16
+
+
+def options(*, confirm: Connection | None = None, **fields: Any) -> RestoreOptions:
+    """Return options; fields of the selection may be given as if they were the options' own."""
+    chosen = {name: fields.pop(name) for name in list(fields) if name in Selection.model_fields}
+    confirmation = confirmation_of(confirm.endpoint) if confirm else None
+    return RestoreOptions(
+        selection=Selection.model_validate(chosen), confirmation=confirmation, **fields
+    )
+
+
+def kept(data: bytes, path: Path | None = None) -> RestoreFile:
+    """Return an artefact in a file, or one that can only be streamed."""
+    if path is not None:
+        path.write_bytes(data)
+
+    def pieces() -> Iterator[bytes]:
+        return iter(
+            [data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES)]
+        )
+
+    return RestoreFile(pieces, path)
+
+
+@dataclass
+class Bench:
+    """Dump and restore over one folder."""
+
+    folder: Path
+    clients: Clients = field(default_factory=lambda: Clients(default_folders(())))
+    floor_policy: str = "warn"
+    reached: list[TargetState] = field(default_factory=list)
+    streams: bool = False
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "scratch"
+
+    @property
+    def restorer(self) -> PostgresRestorer:
+        settings = RestorerSettings(self.clients, self.floor_policy, 30.0, self.scratch)
+        return PostgresRestorer(settings, SystemClock())
+
+    def dump(self, connection: Connection, **chosen: Any) -> RestoreSource:
+        made = Dumper(self.folder / "dumping").dump(
+            connection, BackupOptions.model_validate(chosen)
+        )
+        return self.source(made)
+
+    def source(self, dumped: Dumped) -> RestoreSource:
+        schema = dumped.files.get("schema.dump")
+        return RestoreSource(
+            main=kept(dumped.main, None if self.streams else self.folder / "main"),
+            schema=None if schema is None else kept(schema, self.folder / "schema"),
+            type=dumped.plan.type,
+            format=dumped.plan.format,
+            compression=dumped.plan.compression,
+            server_version=dumped.plan.server_version,
+            restore_needs=dumped.plan.restore_needs,
+            counts=dumped.result.counts,
+            is_ours=True,
+        )
+
+    def preflight(
+        self, source: RestoreSource, target: Connection, chosen: RestoreOptions | None = None
+    ) -> Preflight:
+        return self.restorer.preflight(_request(source, target, chosen), Bystander())
+
+    def restore(
+        self,
+        source: RestoreSource,
+        target: Connection,
+        chosen: RestoreOptions | None = None,
+        watch: Watch | None = None,
+    ) -> RestoreReport:
+        return self.restorer.restore(
+            _request(source, target, chosen), self.reached.append, watch or Bystander()
+        )
+
+    def leftovers(self) -> list[Path]:
+        return list(self.scratch.rglob("*"))
+
+
+def foreign(source: RestoreSource) -> RestoreSource:
+    """Return the source as one that nobody signed and nobody described."""
+    return replace(source, is_ours=False, server_version=None, restore_needs=None, counts=None)
+
+
+def _request(
+    source: RestoreSource, target: Connection, chosen: RestoreOptions | None
+) -> RestoreRequest:
+    return RestoreRequest(source, target, chosen or RestoreOptions(), "01TESTRESTORE")
