@@ -26,6 +26,7 @@ from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.execution import Work
 from chalicelib.domain.manifest import Signature
 from chalicelib.domain.progress import Progress
+from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
 from chalicelib.domain.record import Page, Query, Record, Write
 
 R = TypeVar("R", bound=Record)
@@ -403,6 +404,28 @@ class DumpRequest:
     run_id: str
 
 
+@dataclass(frozen=True)
+class ProofRequest:
+    """Say what to prove, and what is known of it.
+
+    `blocks` are the digests on record; where there are none, the dump's own text is the measure.
+    With `against` the copy is compared with that database as it is now, rows in any order.
+    """
+
+    level: ProofLevel
+    type: BackupType
+    format: Format
+    compression: Compression
+    server_version: str
+    client_version: str
+    counts: SourceCounts
+    blocks: tuple[BlockDigest, ...]
+    stored_bytes: int
+    raw_bytes: int | None = None
+    assertions: tuple[Assertion, ...] = ()
+    against: Connection | None = None
+
+
 class HostGuard(Protocol):
     """Keep connections to hosts that callers name out of the network around us."""
 
@@ -451,6 +474,17 @@ class Engine(Protocol):
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
     ) -> ArchiveReport:
         """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        ...
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        """Restore a dump into a scratch server and compare the copy with what is known.
+
+        `open_artefact` gives the bytes of an artefact of `object_keys.dump_names`, possibly more
+        than once. What differs, and why a proof could not be made, stands in the report;
+        IntegrityFailed when the dump cannot even be read.
+        """
         ...
 
     def contents(

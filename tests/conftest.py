@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from psycopg import sql
 
 from chalicelib.domain.connection import Connection
+from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.local.server_programs import find_servers
 
 WHEEL_MAJOR = 18
 DEBIAN_MAJOR = 15

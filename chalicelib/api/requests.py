@@ -19,6 +19,7 @@ from pydantic.config import JsonDict
 
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import (
+    Asked,
     BackupOptions,
     BackupType,
     Component,
@@ -30,6 +31,7 @@ from chalicelib.domain.backup import (
 from chalicelib.domain.connection import SslMode, Text
 from chalicelib.domain.contents import MAX_ROWS
 from chalicelib.domain.link import MAX_LIFETIME
+from chalicelib.domain.proof import ASSERTION_TIMEOUT_S, MAX_ASSERTIONS, Assertion
 from chalicelib.domain.restore import (
     MAX_JOBS,
     ObjectName,
@@ -137,6 +139,42 @@ class ConnectionFields(Body):
         return frozenset(given - {"url"})
 
 
+class AssertionFields(Body):
+    """State in SQL what must hold in every restored copy.
+
+    Without `rows` the query must give one row with the one value true; with it, so many rows.
+    """
+
+    name: OneLine
+    sql: Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"^[^\x00]+$")]
+    rows: Annotated[int, Field(ge=0)] | None = None
+    timeout_s: Annotated[int, Field(ge=1, le=600)] = ASSERTION_TIMEOUT_S
+
+
+AssertionList = Annotated[tuple[AssertionFields, ...], Field(max_length=MAX_ASSERTIONS)]
+
+
+def named_once(given: tuple[AssertionFields, ...]) -> tuple[AssertionFields, ...]:
+    """Refuse two assertions of one name."""
+    if len({one.name for one in given}) != len(given):
+        raise ValueError("two assertions have the same name")
+    return given
+
+
+class ProofFields(ConnectionFields):
+    """Say how backups of a project are proven."""
+
+    verification: Asked | None = None
+    assertions: Annotated[AssertionList, AfterValidator(named_once)] | None = None
+
+    @property
+    def stated(self) -> tuple[Assertion, ...] | None:
+        """The assertions as the domain knows them; None when none were given."""
+        if self.assertions is None:
+            return None
+        return tuple(Assertion.model_validate(one.model_dump()) for one in self.assertions)
+
+
 _NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {
     "required": ["url"],
@@ -147,7 +185,7 @@ _BY_URL: Final[JsonDict] = {
 }
 
 
-class ProjectCreate(ConnectionFields):
+class ProjectCreate(ProofFields):
     """Describe a new project; `all_databases` also makes one for each other database there."""
 
     model_config = ConfigDict(
@@ -177,7 +215,7 @@ class ProjectCreate(ConnectionFields):
         return self
 
 
-class ProjectPatch(ConnectionFields):
+class ProjectPatch(ProofFields):
     """Change a project; a field left out stays as it is."""
 
     model_config = ConfigDict(
@@ -205,6 +243,7 @@ class OptionFields(Body):
         Component.DATABASE,
     )
     engine: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "auto"
+    verification: Asked | None = None
 
     @property
     def options(self) -> BackupOptions:
@@ -215,6 +254,7 @@ class OptionFields(Body):
             format=self.format,
             components=self.components,
             engine=self.engine,
+            verification=self.verification,
         )
 
 
@@ -258,6 +298,12 @@ class BackupPatch(Body):
     @model_validator(mode="after")
     def _something(self) -> Self:
         return _changes_something(self)
+
+
+class VerifyRequest(Body):
+    """Ask for a verification; `proof` is by digests, `archive` reads the dump without a restore."""
+
+    level: Asked = Asked.ARCHIVE
 
 
 class RowsRequest(Body):

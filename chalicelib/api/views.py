@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.access import ApiKey, Role
 from chalicelib.domain.backup import (
+    Asked,
     Backup,
     BackupType,
     Checksum,
@@ -27,6 +28,7 @@ from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.link import Link
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project, ProjectKind
+from chalicelib.domain.proof import Assertion
 from chalicelib.domain.restore import (
     Restore,
     RestoreOptions,
@@ -70,6 +72,8 @@ class ProjectView(View):
     sslmode: SslMode
     sslrootcert: str | None
     tags: dict[str, str]
+    verification: Asked | None
+    assertions: tuple[Assertion, ...]
     created_at: datetime
     updated_at: datetime
     discover_job_id: str | None = None
@@ -89,6 +93,8 @@ class ProjectView(View):
             sslmode=endpoint.sslmode,
             sslrootcert=endpoint.sslrootcert,
             tags=project.tags,
+            verification=project.verification,
+            assertions=project.assertions,
             created_at=project.created_at,
             updated_at=project.updated_at,
             discover_job_id=discover_job_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chalicelib.domain.backup import BackupType, Compression, Format
+from chalicelib.domain.backup import Asked, BackupType, Compression, Format
 
 type_option = click.option(
     "--type",
@@ -26,4 +26,11 @@ compression_option = click.option(
     "--compression",
     type=click.Choice([c.value for c in Compression]),
     help="Codec; without it the fastest that the client at hand has. bzip2 implies plain.",
+)
+
+verification_option = click.option(
+    "--verification",
+    type=click.Choice([a.value for a in Asked]),
+    help="How to verify it: archive reads every byte back; proof also restores it into a scratch"
+    " server and compares. Without it: what the project says, else archive.",
 )

@@ -8,7 +8,12 @@ from typing import Any, Final
 import click
 
 from chalicelib.cli.backup_files import delete, download, link
-from chalicelib.cli.backup_options import compression_option, format_option, type_option
+from chalicelib.cli.backup_options import (
+    compression_option,
+    format_option,
+    type_option,
+    verification_option,
+)
 from chalicelib.cli.fields import (
     backup_ended,
     cursor_option,
@@ -28,7 +33,7 @@ from chalicelib.cli.invocation import (
 from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.progress_view import view_for
 from chalicelib.cli.service import open_service
-from chalicelib.domain.backup import BackupType, Status, Trigger
+from chalicelib.domain.backup import Asked, BackupType, Status, Trigger
 
 COLUMNS: Final = (
     "id",
@@ -62,6 +67,7 @@ for _command in (link, download, delete):
 @type_option
 @format_option
 @compression_option
+@verification_option
 @click.option("--name", help="What people call it. Without it: project, type and time.")
 @click.option("--description", help="What is to be remembered about it.")
 @click.option(
@@ -151,18 +157,32 @@ def cancel(invocation: Invocation, *, backup_id: str, data: Path | None, as_json
     print_record(backup, as_json=as_json)
 
 
-@backups.command(epilog=examples("holdfast backups verify 01JD0000000000000000000000"))
+@backups.command(
+    epilog=examples(
+        "holdfast backups verify 01JD0000000000000000000000",
+        "holdfast backups verify 01JD0000000000000000000000 --level proof",
+    )
+)
 @id_argument("backup_id")
+@click.option(
+    "--level",
+    type=click.Choice([a.value for a in Asked]),
+    default=Asked.ARCHIVE.value,
+    show_default=True,
+    help="archive reads every byte; proof also restores into a scratch server and compares.",
+)
 @data_option
 @json_option
 @pass_invocation
-def verify(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
+def verify(
+    invocation: Invocation, *, backup_id: str, level: str, data: Path | None, as_json: bool
+) -> None:
     """Read a completed backup again, from its first byte to its last.
 
     Exit code 3 when it is not what it was; the backup then counts as not validated.
     """
     with open_service(invocation, data) as service:
-        job = service.request("POST", f"/v1/backups/{backup_id}/verify", body={})
+        job = service.request("POST", f"/v1/backups/{backup_id}/verify", body={"level": level})
         result = job_result(service, job)
     print_record(result, as_json=as_json)
 

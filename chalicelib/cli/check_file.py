@@ -78,7 +78,7 @@ def check_file(path: Path, key: Path, engine: Engine, watch: ViewWatch) -> Check
     signed_by = sidecar.check_signature(envelope, key)
     manifest = envelope.manifest
     form = (manifest.format, manifest.compression)
-    _compare_bytes(manifest.main, path, watch)
+    compare_bytes(manifest.main, path, watch)
     # a dump of type data has its schema beside it
     for artefact in manifest.artefacts[1:]:
         _check_schema(artefact, path, engine, watch)
@@ -94,7 +94,8 @@ def recognised(path: Path) -> tuple[Format, Compression]:
     return Format.PLAIN, Compression.NONE
 
 
-def _compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
+def compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
+    """Refuse with IntegrityFailed a file without the size and SHA-256 of its description."""
     # before any client reads it: a file that differs is told as that, not as what a client says
     if not path.is_file():
         raise IntegrityFailed(f"{path.name} is missing, and the manifest names it")
@@ -105,7 +106,7 @@ def _compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
 
 def _check_schema(artefact: Artefact, path: Path, engine: Engine, watch: ViewWatch) -> None:
     schema = sidecar.schema_path(path)
-    _compare_bytes(artefact, schema, watch)
+    compare_bytes(artefact, schema, watch)
     _read(schema, recognised(schema), engine, watch)
 
 

@@ -27,6 +27,7 @@ from chalicelib.settings import process_environment
 COMMANDS: Final = {
     "dump": "Dump a database into a file, and read the file back before it appears.",
     "check": "Read a dump in full and compare it with its signed manifest.",
+    "prove": "Restore a dump into a scratch server and compare everything in it.",
     "contents": "List schemas, objects and sizes of a dump, without reading its rows.",
     "rows": "Show the first rows of one table of a dump, without restoring it.",
     "restore": "Restore a dump file, or a backup of the service, into a database.",

@@ -12,6 +12,8 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.errors import ErrorInfo, InvalidRequest, Unsupported
+from chalicelib.domain.facts import DatabaseFacts
+from chalicelib.domain.proof import ProofLevel
 from chalicelib.domain.record import Id, Moment, Record
 
 
@@ -100,6 +102,31 @@ class VerificationLevel(StrEnum):
     PROOF = "proof"
 
 
+class Asked(StrEnum):
+    """Say which verification is asked for; `proof` is the usual proof, by digests."""
+
+    ARCHIVE = "archive"
+    PROOF = "proof"
+    COUNTS = "counts"
+    DIGESTS = "digests"
+    STRICT = "strict"
+
+    @property
+    def proof_level(self) -> ProofLevel | None:
+        """The level of the proof; None when none is asked for.
+
+        Unsupported for what cannot be done yet, so that it is refused before anything starts.
+        """
+        if self is Asked.STRICT:
+            raise Unsupported(
+                "proof level strict is not available yet",
+                hint="Ask for digests; the source is not read a second time for them.",
+            )
+        if self is Asked.ARCHIVE:
+            return None
+        return ProofLevel.COUNTS if self is Asked.COUNTS else ProofLevel.DIGESTS
+
+
 class Chore(StrEnum):
     """Name work on a backup's objects that the sweeper must finish."""
 
@@ -125,13 +152,17 @@ class Value(BaseModel):
 
 
 class BackupOptions(Value):
-    """Say what to take and how; None leaves the choice to the engine."""
+    """Say what to take and how; None leaves the choice to the engine.
+
+    `verification` None is what the project says, else `archive`.
+    """
 
     type: BackupType = BackupType.FULL
     compression: Compression | None = None
     format: Format | None = None
     components: tuple[Component, ...] = (Component.DATABASE,)
     engine: str = "auto"
+    verification: Asked | None = None
 
 
 class Checksum(Value):
@@ -152,12 +183,18 @@ class Artefact(Value):
 
 
 class Verification(Value):
-    """Say which check a backup passed, when, and by which client."""
+    """Say which check a backup passed, when, and by which program.
+
+    `proof` is the level of the proof that was asked for, if any; `reasons` say what it left open,
+    or, while `level` is `archive`, why it could not be made.
+    """
 
     level: VerificationLevel
     at: Moment
     by: str
     report: str
+    proof: ProofLevel | None = None
+    reasons: tuple[str, ...] = ()
 
 
 class Lease(Value):
@@ -182,11 +219,15 @@ class TableCount(Value):
 
 
 class SourceCounts(Value):
-    """Hold what the source contained in the dump's snapshot; `uncounted` maps a name to why."""
+    """Hold what the source contained in the dump's snapshot; `uncounted` maps a name to why.
+
+    `facts` are there since proofs are; older manifests have none.
+    """
 
     tables: tuple[TableCount, ...] = ()
     large_objects: int | None = None
     uncounted: dict[str, str] = {}
+    facts: DatabaseFacts | None = None
 
     @property
     def rows(self) -> int:
@@ -263,6 +304,8 @@ def plan_format(options: BackupOptions) -> Format:
             "incremental backups are not available yet",
             hint="Ask for type full; each full backup is complete on its own.",
         )
+    if options.verification is not None:
+        _ = options.verification.proof_level  # refuses what cannot be done yet
     if options.engine not in {"auto", "stream"}:
         raise Unsupported(f"engine {options.engine} is not available yet", hint="Use engine auto.")
     if set(options.components) != {Component.DATABASE}:

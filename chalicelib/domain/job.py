@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from chalicelib.domain.backup import BackupOptions, Status, Value
+from chalicelib.domain.backup import Asked, BackupOptions, Status, Value
 from chalicelib.domain.errors import ErrorInfo
 from chalicelib.domain.record import Moment, Record
 from chalicelib.domain.restore import RestoreOptions, RestoreTarget
@@ -42,6 +42,7 @@ class JobArguments(Value):
     restore: RestoreArguments | None = None
     table: str | None = None
     limit: int | None = None
+    level: Asked | None = None
 
 
 class Job(Record):

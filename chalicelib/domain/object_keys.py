@@ -9,6 +9,8 @@ from chalicelib.domain.backup import Backup, BackupType, Compression, Format
 MANIFEST: Final = "manifest.json"
 RECOVERY: Final = "RECOVERY.md"
 SCHEMA_DUMP: Final = "schema.dump"
+PROOF: Final = "proof.json"
+PROOF_TEXT: Final = "proof.txt"
 MAIN: Final = "database."
 """What the name of the dump itself begins with."""
 
@@ -18,6 +20,11 @@ _PLAIN_SUFFIX: Final = {
     Compression.BZIP2: ".bz2",
     Compression.ZSTD: ".zst",
 }
+
+
+def is_dump(name: str) -> bool:
+    """Tell whether an artefact is a dump, and no report on one."""
+    return name.startswith(MAIN) or name == SCHEMA_DUMP
 
 
 def backup_prefix(backup: Backup) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from chalicelib.domain.backup import Name, Tags
+from chalicelib.domain.backup import Asked, Name, Tags
 from chalicelib.domain.connection import Endpoint
+from chalicelib.domain.proof import Assertions
 from chalicelib.domain.record import Moment, Record
 
 
@@ -26,6 +27,8 @@ class Project(Record):
     project_kind: ProjectKind = ProjectKind.POSTGRESQL
     endpoint: Endpoint
     tags: Tags = {}
+    verification: Asked | None = None
+    assertions: Assertions = ()
     created_at: Moment
     updated_at: Moment
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from chalicelib.domain.backup import Compression, Format
 from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.object_keys import SCHEMA_DUMP
 
 _UNPACK: Final = {
     Compression.NONE: "cat",
@@ -56,8 +57,8 @@ def _restore(manifest: Manifest) -> str:
     else:
         unpack = _UNPACK[manifest.compression]
         lines = [f"{unpack} {main} | psql --set=ON_ERROR_STOP=1 --dbname=TARGET"]
-    if len(manifest.artefacts) > 1:
-        schema = manifest.artefacts[1].name
+    if any(artefact.name == SCHEMA_DUMP for artefact in manifest.artefacts):
+        schema = SCHEMA_DUMP
         lines = [
             f"pg_restore --section=pre-data --exit-on-error --no-owner --dbname=TARGET {schema}",
             *lines,

@@ -1,4 +1,4 @@
-"""Count the source's rows inside the dump's snapshot, beside the dump."""
+"""Count the source's rows and take its facts inside the dump's snapshot, beside the dump."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from psycopg import sql
 from chalicelib.domain.backup import SourceCounts, TableCount
 from chalicelib.engine.catalogue import Table, large_objects
 from chalicelib.engine.connection import Session, translated
+from chalicelib.engine.proof import facts
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import BEGIN, Snapshot
 
@@ -21,7 +22,9 @@ ONE_PROCESS: Final = b"SET LOCAL max_parallel_workers_per_gather = 0"
 LOCKED: Final = "another session held a lock on it"
 
 
-def count(sessions: Sessions, snapshot: Snapshot, imported: threading.Event) -> SourceCounts:
+def count(
+    sessions: Sessions, snapshot: Snapshot, imported: threading.Event, *, has_rows: bool
+) -> SourceCounts:
     """Count every table of the snapshot in a session of its own; sets `imported` early.
 
     Runs in a thread. A table that stays locked is listed as uncounted; other failures raise.
@@ -33,13 +36,16 @@ def count(sessions: Sessions, snapshot: Snapshot, imported: threading.Event) -> 
         session.execute(statement)
         imported.set()
         session.execute(ONE_PROCESS)
-        result = _count_all(session, snapshot.tables)
+        # a schema dump holds neither rows nor large objects
+        counted = count_tables(session, snapshot.tables) if has_rows else SourceCounts()
+        known = facts.take(session, snapshot.sequences)
         session.execute(b"COMMIT")
         session.close()
-    return result
+    return counted.model_copy(update={"facts": known})
 
 
-def _count_all(session: Session, tables: tuple[Table, ...]) -> SourceCounts:
+def count_tables(session: Session, tables: tuple[Table, ...]) -> SourceCounts:
+    """Count these tables in the transaction that is open."""
     counted: list[TableCount] = []
     uncounted: dict[str, str] = {}
     for table in tables:

@@ -12,6 +12,7 @@ from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection, SslMode
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import VersionUnsupported
+from chalicelib.domain.proof import ProofReport
 from chalicelib.engine import inspection, stream, verify
 from chalicelib.engine.archive import inside
 from chalicelib.engine.choice import Choice, FloorPolicy, Need, choose, reader
@@ -19,6 +20,8 @@ from chalicelib.engine.clients import Client, Clients, default_folders
 from chalicelib.engine.connection import Session
 from chalicelib.engine.crew import Beat
 from chalicelib.engine.inspection import Facts, looking
+from chalicelib.engine.proof.proving import ProofSetup, Proving
+from chalicelib.engine.server_programs import find_servers
 from chalicelib.engine.versions import parse
 from chalicelib.ports import (
     ArchiveReport,
@@ -28,6 +31,7 @@ from chalicelib.ports import (
     DumpResult,
     Estimate,
     HostGuard,
+    ProofRequest,
     Ranges,
     Sink,
     SourceReport,
@@ -110,6 +114,18 @@ class PostgresEngine:
             return verify.check_plain(compression, chunks, beat)
         client = reader(self._clients.find(), compression, self._settings.floor_policy)
         return verify.check_custom(client, chunks, beat)
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        """Restore a dump into a scratch server and compare the copy with what is known."""
+        setup = ProofSetup(
+            servers=find_servers(configured=self._settings.client_dirs),
+            folder=self._settings.scratch_dir,
+            floor_policy=self._settings.floor_policy,
+            clock=self._clock,
+        )
+        return Proving(setup, request, watch).run(open_artefact)
 
     def _looking(self, connection: Connection) -> AbstractContextManager[Session]:
         return looking(connection, self._settings.lock_timeout_s, self._settings.guard)

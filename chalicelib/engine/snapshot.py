@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.domain.backup import BackupType
+from chalicelib.domain.facts import SequenceFact
 from chalicelib.engine.catalogue import Table, tables
 from chalicelib.engine.connection import Session, translated
+from chalicelib.engine.proof.facts import sequences
 from chalicelib.engine.sessions import Sessions
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -28,11 +30,15 @@ SELECT p.relid::int8, p.bytes_processed
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Name an exported snapshot, with the tables it shows (none for a schema dump)."""
+    """Name an exported snapshot, with the tables it shows (none for a schema dump).
+
+    `sequences` say where each stood before anything was read, because they know no snapshot.
+    """
 
     id: str
     tables: tuple[Table, ...]
     session: Session
+    sequences: dict[str, SequenceFact]
 
 
 def export(sessions: Sessions, kind: BackupType) -> Snapshot:
@@ -41,8 +47,10 @@ def export(sessions: Sessions, kind: BackupType) -> Snapshot:
     with translated(sessions.connection, started=True):
         session.execute(BEGIN)
         row = session.execute(b"SELECT pg_export_snapshot()").fetchone()
-        found = () if kind is BackupType.SCHEMA else tables(session)
-    return Snapshot(str(row[0]) if row else "", found, session)
+        has_rows = kind is not BackupType.SCHEMA
+        found = tables(session) if has_rows else ()
+        standing = sequences(session) if has_rows else {}
+    return Snapshot(str(row[0]) if row else "", found, session, standing)
 
 
 @dataclass(frozen=True)

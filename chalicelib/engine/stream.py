@@ -33,12 +33,13 @@ from chalicelib.domain.progress import ProgressTracker, TableSize
 from chalicelib.engine.arguments import Stream, dump_arguments
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import encoder
-from chalicelib.engine.connection import SessionOptions
+from chalicelib.engine.connection import SessionOptions, translated
 from chalicelib.engine.counts import count
 from chalicelib.engine.crew import TICK_S, Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.faults import scrub, translate
 from chalicelib.engine.process import Child, Start
+from chalicelib.engine.proof.facts import between, sequences
 from chalicelib.engine.pump import await_exit, pump, require_bytes
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
@@ -159,6 +160,7 @@ class _Run:
         self._pulse.finish()
         self.release()
         attend(coordinating, self._pulse)
+        counts = self._with_sequences(counts, snapshot)
         return DumpResult(counts, raw_bytes if plan.format is Format.PLAIN else None)
 
     def release(self) -> None:
@@ -175,10 +177,9 @@ class _Run:
 
     def _start_counter(self, snapshot: Snapshot) -> tuple[Future[SourceCounts], threading.Event]:
         imported = threading.Event()
-        if self._plan.type is BackupType.SCHEMA:
-            imported.set()
-            return self._crew.start(SourceCounts), imported
-        return self._crew.start(partial(count, self._sessions, snapshot, imported)), imported
+        has_rows = self._plan.type is not BackupType.SCHEMA
+        work = partial(count, self._sessions, snapshot, imported, has_rows=has_rows)
+        return self._crew.start(work), imported
 
     def _start_coordinator(self, snapshot: Snapshot) -> Future[None]:
         def report(table: str, size_bytes: int) -> None:
@@ -186,6 +187,15 @@ class _Run:
 
         signals = self._pulse.signals
         return self._crew.start(partial(coordinate, self._sessions, snapshot, signals, report))
+
+    def _with_sequences(self, counts: SourceCounts, snapshot: Snapshot) -> SourceCounts:
+        """Look at the sequences again: pg_dump read them at some moment in between."""
+        if counts.facts is None or not snapshot.sequences:
+            return counts
+        with translated(self._request.connection, started=True):
+            later = sequences(snapshot.session)
+        update = {"sequences": between(snapshot.sequences, later)}
+        return counts.model_copy(update={"facts": counts.facts.model_copy(update=update)})
 
     def _schema_stream(self) -> Stream:
         codec = self._plan.compression if self._plan.format is Format.CUSTOM else Compression.GZIP

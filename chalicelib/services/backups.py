@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain import moves
 from chalicelib.domain.backup import (
+    Asked,
     Backup,
     BackupOptions,
     BackupType,
@@ -82,6 +83,8 @@ class Backups:
         """
         plan_format(new.options)
         project = self.ledger.catalog.get(Project, new.project_id)
+        asked = new.options.verification or project.verification or Asked.ARCHIVE
+        new = replace(new, options=new.options.model_copy(update={"verification": asked}))
         backup = self._new(actor, new, project)
         remembered = idempotent.remembered(
             self.ledger, actor, new.idempotency_key, new.body, backup.id

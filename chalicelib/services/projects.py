@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.domain.backup import Backup
+from chalicelib.domain.backup import Asked, Backup
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import Conflict, HoldfastError
 from chalicelib.domain.project import Project
+from chalicelib.domain.proof import Assertion
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
 from chalicelib.ports import Secrets
 from chalicelib.services.ledger import Ledger
@@ -21,6 +22,8 @@ class NewProject:
     name: str
     connection: Connection
     tags: dict[str, str]
+    verification: Asked | None = None
+    assertions: tuple[Assertion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class ProjectChanges:
     endpoint: Endpoint | None = None
     password: str | None = None
     tags: dict[str, str] | None = None
+    verification: Asked | None = None
+    assertions: tuple[Assertion, ...] | None = None
 
 
 def any_endpoint(endpoint: Endpoint) -> None:
@@ -62,6 +67,8 @@ class Projects:
             name=new.name,
             endpoint=new.connection.endpoint,
             tags=new.tags,
+            verification=new.verification,
+            assertions=new.assertions,
             created_at=now,
             updated_at=now,
         )
@@ -95,6 +102,8 @@ class Projects:
                 ("name", changes.name),
                 ("endpoint", changes.endpoint),
                 ("tags", changes.tags),
+                ("verification", changes.verification),
+                ("assertions", changes.assertions),
             )
             if value is not None
         }

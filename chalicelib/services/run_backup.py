@@ -21,6 +21,7 @@ from typing import Final
 from chalicelib.domain import moves, runs
 from chalicelib.domain.backup import (
     Artefact,
+    Asked,
     Backup,
     Chore,
     Compression,
@@ -30,8 +31,15 @@ from chalicelib.domain.backup import (
     Verification,
     VerificationLevel,
 )
+from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
-from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix
+from chalicelib.domain.object_keys import (
+    MAIN,
+    artefact_key,
+    attempt_prefix,
+    backup_prefix,
+    is_dump,
+)
 from chalicelib.domain.record import Write
 from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Engine, ObjectStore, Signer, Sink
 from chalicelib.services import attempt_objects
@@ -40,6 +48,7 @@ from chalicelib.services.ledger import Ledger
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.projects import Projects
+from chalicelib.services.prove_backup import BackupProver, Measure, proven
 from chalicelib.services.seal import Seal, manifest_of
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
@@ -178,8 +187,10 @@ class BackupRunner:
         verifier = ArchiveVerifier(self.store, self.engine)
         layout = _layout(backup)
         watch.phase("verify")
-        reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
-        main = backup.artefacts[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
+        # a try before this one may have kept a proof
+        dumps = tuple(a for a in backup.artefacts if is_dump(a.name))
+        reports = [verifier.verify(a, layout, watch) for a in dumps]
+        main = dumps[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
         if reports[0].blocks:
             self.seal.keep_blocks(backup, reports[0].blocks)
         verification = Verification(
@@ -188,15 +199,44 @@ class BackupRunner:
             by=reports[0].read_by,
             report="size, checksum and a full read of every artefact",
         )
+        read = backup.model_copy(
+            update={
+                "artefacts": (main, *dumps[1:]),
+                "raw_bytes": backup.raw_bytes or reports[0].raw_bytes,
+            }
+        )
+        verification, artefacts = self._proven(read, verification, reports[0].blocks, watch)
         self._keep(
             watch,
-            artefacts=(main, *backup.artefacts[1:]),
-            raw_bytes=backup.raw_bytes or reports[0].raw_bytes,
+            artefacts=artefacts,
+            raw_bytes=read.raw_bytes,
             has_blocks=bool(reports[0].blocks),
             verification=verification,
             validated=True,
             step=Step.SEAL,
         )
+
+    def _proven(
+        self,
+        backup: Backup,
+        verification: Verification,
+        blocks: tuple[BlockDigest, ...],
+        watch: RunWatch,
+    ) -> tuple[Verification, tuple[Artefact, ...]]:
+        """Make the proof that is asked for; its report becomes part of what is sealed."""
+        asked = backup.options.verification or Asked.ARCHIVE
+        if asked.proof_level is None:
+            return verification, backup.artefacts
+        watch.phase("proof")
+        prover = BackupProver(self.store, self.engine)
+        assertions = self.projects.get(backup.project_id).assertions
+        measure = Measure(asked.proof_level, self.seal.counts(backup), blocks, assertions)
+        report = prover.prove(backup, measure, watch)
+        watch.check()
+        verification = proven(verification, report)
+        # the generation in the name: a worker that lost the step cannot have written the same key
+        kept = prover.keep(backup, report, f"{watch.generation}")
+        return verification, (*backup.artefacts, *kept)
 
     def write_seal(self, backup: Backup, watch: RunWatch) -> None:
         """Describe, sign, store."""

@@ -10,6 +10,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from chalicelib.domain.backup import (
+    Artefact,
+    Asked,
     Backup,
     BackupOptions,
     Status,
@@ -25,6 +27,8 @@ from chalicelib.domain.errors import (
     InvalidRequest,
 )
 from chalicelib.domain.job import Job, JobKind
+from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Page, Query, Replace, Write
@@ -33,9 +37,13 @@ from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, Sourc
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
+from chalicelib.services.prove_backup import BackupProver, Measure, proven
 from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
+
+_TOLD: Final = {"level", "proof", "report", "reasons"}
+"""What of a proof becomes a job's result."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +123,44 @@ class JobRunner:
         verifier = ArchiveVerifier(self.store, self.engine)
         layout = (backup.format, backup.compression)
         try:
-            Seal(self.store, self.signer).manifest(backup)
-            reports = [verifier.verify(a, layout, watch) for a in backup.artefacts]
+            manifest = Seal(self.store, self.signer).manifest(backup)
+            dumps = [artefact for artefact in backup.artefacts if is_dump(artefact.name)]
+            reports = [verifier.verify(a, layout, watch) for a in dumps]
+            found = Verification(
+                level=VerificationLevel.ARCHIVE,
+                at=self.ledger.clock.now(),
+                by=reports[0].read_by,
+                report="manifest, and size, checksum and a full read of every artefact",
+            )
+            found, kept = self._proven(job, (backup, manifest), found, watch)
         except IntegrityFailed:
-            self._judge(backup.id, validated=False)
+            self._judge(backup.id, None)
             raise
-        self._judge(backup.id, validated=True, by=reports[0].read_by)
-        return {"backup_id": backup.id, "validated": True, "read_by": reports[0].read_by}
+        self._judge(backup.id, found, kept)
+        return {
+            "backup_id": backup.id,
+            "validated": True,
+            "read_by": reports[0].read_by,
+            **(found.model_dump(mode="json", include=_TOLD) if found.proof else {}),
+        }
+
+    def _proven(
+        self,
+        job: Job,
+        sealed: tuple[Backup, Manifest],
+        found: Verification,
+        watch: Watch,
+    ) -> tuple[Verification, tuple[Artefact, ...]]:
+        level = (job.arguments.level or Asked.ARCHIVE).proof_level
+        if level is None:
+            return found, ()
+        backup, manifest = sealed
+        assertions = self.projects.get(backup.project_id).assertions
+        measure = Measure(level, manifest.counts, manifest.blocks, assertions)
+        prover = BackupProver(self.store, self.engine)
+        report = prover.prove(backup, measure, watch)
+        kept = prover.keep(backup, report, job.id)
+        return proven(found, report), kept
 
     def contents(self, job: Job) -> dict[str, Any]:
         """List what a completed backup holds, as far as one answer can."""
@@ -169,16 +208,16 @@ class JobRunner:
             if before is None:
                 return known
 
-    def _judge(self, backup_id: str, *, validated: bool, by: str = "") -> None:
+    def _judge(
+        self, backup_id: str, found: Verification | None, kept: tuple[Artefact, ...] = ()
+    ) -> None:
         # a later verification that fails leaves `completed`, with validated=false
         def decide(backup: Backup) -> tuple[Write, ...]:
-            verification = Verification(
-                level=VerificationLevel.ARCHIVE,
-                at=self.ledger.clock.now(),
-                by=by,
-                report="manifest, and size, checksum and a full read of every artefact",
-            )
-            update = {"validated": validated, "verification": verification if validated else None}
+            update = {
+                "validated": found is not None,
+                "verification": found,
+                "artefacts": (*backup.artefacts, *kept),
+            }
             return (Replace(backup.model_copy(update=update)),)
 
         self.ledger.apply(Backup, backup_id, decide)

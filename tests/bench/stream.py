@@ -18,8 +18,8 @@ from typing import IO, Any, Final
 import psycopg
 
 from chalicelib.engine.clients import probe
+from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.local.server_programs import find_servers
 from tests.bench.harness import Row, interleaved, ratio
 from tests.bench.limit import parallel_copy
 

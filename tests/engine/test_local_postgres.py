@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from chalicelib.domain.errors import HoldfastError
+from chalicelib.engine.server_programs import find_servers, reachable_programs, unprivileged_account
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.local.server_programs import find_servers, reachable_programs, unprivileged_account
 from tests.support.dumping import execute
 
 pytestmark = pytest.mark.postgres

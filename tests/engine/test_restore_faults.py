@@ -13,8 +13,8 @@ import pytest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import Cancelled, IntegrityFailed, SourceLost
 from chalicelib.domain.restore import RestoreOptions, TargetState
+from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.local.server_programs import find_servers
 from chalicelib.restore_ports import RestoreFile, RestoreSource
 from tests.support.dumping import (
     Bystander,

@@ -23,8 +23,8 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import backup_prefix
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
+from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.local.server_programs import find_servers
 from chalicelib.ports import Engine
 from tests.faults.disks import may_mount, small_disk
 from tests.faults.nursery import Order, Trouble

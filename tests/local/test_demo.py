@@ -53,6 +53,7 @@ def test_a_database_of_ones_own_can_be_the_source(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the source is DATABASE_URL" in done.stdout
+    assert "proof: equal" in done.stdout
     assert "all is equal" in done.stdout
     assert list((tmp_path / "work").glob("*/downloaded.dump")) != []
 

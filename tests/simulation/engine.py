@@ -18,12 +18,14 @@ from chalicelib.domain.backup import (
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import AuthenticationFailed, IntegrityFailed, SourceLost
 from chalicelib.domain.progress import Progress
+from chalicelib.domain.proof import ProofReport
 from chalicelib.ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,
     DumpResult,
     Estimate,
+    ProofRequest,
     Sink,
     SourceReport,
     Watch,
@@ -103,6 +105,11 @@ class SimulatedEngine(LooksInside):
             raise SourceLost("pg_dump ended with exit code 1")
         table = TableCount(schema_name="public", table="orders", rows=42)
         return DumpResult(counts=SourceCounts(tables=(table,)), raw_bytes=None)
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        raise NotImplementedError  # the simulation asks for no proofs
 
     def check(
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch

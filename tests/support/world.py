@@ -30,8 +30,9 @@ from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.execution import Work
-from chalicelib.domain.object_keys import dump_names
+from chalicelib.domain.object_keys import dump_name, dump_names
 from chalicelib.domain.project import Project
+from chalicelib.domain.proof import Difference, Outcome, ProofReport, Unproven
 from chalicelib.domain.restore import (
     Comparison,
     Preflight,
@@ -47,6 +48,7 @@ from chalicelib.ports import (
     DumpRequest,
     DumpResult,
     Estimate,
+    ProofRequest,
     Ranges,
     Sink,
     SourceReport,
@@ -101,10 +103,12 @@ class ScriptedEngine(LooksInside):
     during: Callable[[Watch], None] = lambda watch: watch.check()
     planning: Callable[[], None] = lambda: None
     checking: Callable[[], None] = lambda: None
+    outcome: Outcome = Outcome.EQUAL
     database_names: tuple[str, ...] = ("app", "billing")
     blocks: tuple[BlockDigest, ...] = ()
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
+    proofs: list[ProofRequest] = field(default_factory=list, init=False)
 
     def test(self, connection: Connection) -> SourceReport:
         self.connections.append(connection)
@@ -168,6 +172,26 @@ class ScriptedEngine(LooksInside):
             raise IntegrityFailed("not the bytes that were dumped")
         return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks)
 
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        self.proofs.append(request)
+        watch.check()
+        assert b"".join(open_artefact(dump_name(request.format, request.compression)))
+        difference = Difference(what="rows of table public.orders", expected="42", found="41")
+        gap = Unproven(what="the whole proof", reason="no server programs")
+        return ProofReport(
+            level=request.level,
+            outcome=self.outcome,
+            compared_with="the source's record",
+            server_version=request.server_version,
+            scratch_version="18.6",
+            at=datetime(2026, 3, 1, tzinfo=UTC),
+            seconds=1.0,
+            differences=(difference,) if self.outcome is Outcome.DIFFERENT else (),
+            unproven=(gap,) if self.outcome is Outcome.UNPROVEN else (),
+        )
+
 
 @dataclass
 class ScriptedRestorer:
@@ -224,6 +248,10 @@ class World:
     def request(self, **options: object) -> Backup:
         new = NewBackup(self.project().id, BackupOptions.model_validate(options))
         return self.services.backups.request("key:1", new)
+
+    def again(self, backup: Backup) -> Backup:
+        """Ask for another backup of the same project, leaving all to it."""
+        return self.services.backups.request("key:1", NewBackup(backup.project_id, BackupOptions()))
 
     def run(self, backup: Backup, owner: str = "worker-1") -> Backup:
         return self.services.backup_runner(owner).run(backup.id)

@@ -7,7 +7,13 @@ from typing import Final
 from urllib.parse import unquote
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import BackupPatch, BackupQuery, BackupRequest, RowsRequest
+from chalicelib.api.requests import (
+    BackupPatch,
+    BackupQuery,
+    BackupRequest,
+    RowsRequest,
+    VerifyRequest,
+)
 from chalicelib.api.routing import (
     ADMIN,
     JOB_ACCEPTED,
@@ -114,9 +120,10 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
 
 
 @route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED, starts_work=True)
-def verify_backup(call: Call, backup: Backup) -> JobView:
-    """Let a worker read a completed backup again, from its first byte to its last."""
-    return _job(call, JobKind.VERIFY, backup)
+def verify_backup(call: Call, backup: Backup, body: VerifyRequest) -> JobView:
+    """Let a worker read a completed backup again, and prove it by a restore if so asked."""
+    _ = body.level.proof_level  # refuses what cannot be done yet
+    return _job(call, JobKind.VERIFY, JobArguments(backup_id=backup.id, level=body.level), backup)
 
 
 @route("POST /v1/backups/{backup_id}/contents", VIEWER, JOB_ACCEPTED, starts_work=True)
@@ -126,7 +133,7 @@ def list_contents(call: Call, backup: Backup) -> JobView:
     The result names the largest tables first where not all fit; `left_out` counts the others. A
     plain dump ends as `unsupported`.
     """
-    return _job(call, JobKind.CONTENTS, backup)
+    return _job(call, JobKind.CONTENTS, JobArguments(backup_id=backup.id), backup)
 
 
 @route("POST /v1/backups/{backup_id}/tables/{name}/rows", OPERATOR, JOB_ACCEPTED, starts_work=True)
@@ -136,18 +143,16 @@ def show_rows(call: Call, backup: Backup, name: str, body: RowsRequest) -> JobVi
     The name is `schema.table`, or each in SQL's quotes. Values are text, null for null; what is too
     long for an answer is cut, and the result says so.
     """
-    return _job(call, JobKind.ROWS, backup, table=_table(name), limit=body.limit)
+    arguments = JobArguments(backup_id=backup.id, table=_table(name), limit=body.limit)
+    return _job(call, JobKind.ROWS, arguments, backup)
 
 
-def _job(
-    call: Call, kind: JobKind, backup: Backup, *, table: str | None = None, limit: int | None = None
-) -> JobView:
+def _job(call: Call, kind: JobKind, arguments: JobArguments, backup: Backup) -> JobView:
     if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
         raise Conflict(
             f"backup is {backup.status}, there is nothing to read",
             hint="Only completed backups can be read.",
         )
-    arguments = JobArguments(backup_id=backup.id, table=table, limit=limit)
     return JobView.of(
         call.services.jobs.request(call.actor.name, kind, backup.project_id, arguments)
     )

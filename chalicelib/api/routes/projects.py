@@ -38,7 +38,14 @@ def create_project(call: Call, body: ProjectCreate) -> ProjectView:
     # 200 is the longest name of the domain; host and database may have 255 letters each.
     name = body.name or f"{endpoint.database}@{endpoint.host}"[:200]
     project = call.services.projects.create(
-        call.actor.name, NewProject(name=name, connection=connection, tags=body.tags)
+        call.actor.name,
+        NewProject(
+            name=name,
+            connection=connection,
+            tags=body.tags,
+            verification=body.verification,
+            assertions=body.stated or (),
+        ),
     )
     if not body.all_databases:
         return ProjectView.of(project)
@@ -76,7 +83,13 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
 
     A URL replaces the whole endpoint; one without password leaves the stored password in place.
     """
-    changes = replace(changed_connection(project.endpoint, body), name=body.name, tags=body.tags)
+    changes = replace(
+        changed_connection(project.endpoint, body),
+        name=body.name,
+        tags=body.tags,
+        verification=body.verification,
+        assertions=body.stated,
+    )
     return ProjectView.of(call.services.projects.update(call.actor.name, project.id, changes))
 
 

@@ -30,12 +30,14 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest, digest
+from chalicelib.domain.proof import ProofReport
 from chalicelib.ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,
     DumpResult,
     Estimate,
+    ProofRequest,
     Ranges,
     Sink,
     SourceReport,
@@ -78,6 +80,11 @@ class CredulousEngine:
     def dump(
         self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
     ) -> DumpResult:
+        raise NotImplementedError
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
         raise NotImplementedError
 
     def contents(

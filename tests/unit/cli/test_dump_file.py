@@ -33,12 +33,14 @@ from chalicelib.domain.errors import (
     SourceLost,
     StorageFailed,
 )
+from chalicelib.domain.proof import ProofReport
 from chalicelib.ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,
     DumpResult,
     Estimate,
+    ProofRequest,
     Ranges,
     Sink,
     SourceReport,
@@ -85,6 +87,11 @@ class ToldEngine:
         self.dumping(watch)
         table = TableCount(schema_name="public", table="t", rows=7)
         return DumpResult(SourceCounts(tables=(table,)), raw_bytes=None)
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        raise NotImplementedError
 
     def contents(
         self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch

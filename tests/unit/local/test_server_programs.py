@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.errors import Internal, VersionUnsupported
-from chalicelib.local.server_programs import (
+from chalicelib.engine.server_programs import (
     ServerPrograms,
     find_servers,
     reachable_parent,

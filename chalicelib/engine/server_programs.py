@@ -41,9 +41,11 @@ class ServerPrograms:
         return int(re.split(r"\D", self.version, maxsplit=1)[0])
 
 
-def find_servers(debian_root: Path = DEBIAN_ROOT) -> list[ServerPrograms]:
-    """Find server programs: the embedded wheel's and Debian's, newest first."""
-    folders = [*wheel_folders(), *sorted(debian_root.glob("*/bin"))]
+def find_servers(
+    debian_root: Path = DEBIAN_ROOT, configured: Sequence[Path] = ()
+) -> list[ServerPrograms]:
+    """Find server programs: in the given folders, the embedded wheel's, Debian's; newest first."""
+    folders = [*configured, *wheel_folders(), *sorted(debian_root.glob("*/bin"))]
     found = [
         ServerPrograms(_version_of(folder), folder)
         for folder in folders

@@ -1,0 +1,282 @@
+"""Make one proof: a scratch server, a restore, a comparison, a report.
+
+Stages, each of which the watch can end; whatever ends one, the server and its folder go:
+1. with `against`: ask that database for everything, in one snapshot
+2. choose server programs of the right major, look for room, start the scratch server
+3. make roles and database, restore in one transaction while the dump's text is digested
+4. ask the copy for everything, compare, ask the assertions
+A proof that cannot be made (no server programs, no room, a missing extension) is a report too; it
+says why. The price: the database once more on the worker's disk, and about twice the dump's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from chalicelib.domain.backup import BackupType, Compression, Format
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import (
+    Internal,
+    ScratchTooSmall,
+    SourceError,
+    Unsupported,
+)
+from chalicelib.domain.facts import DatabaseFacts
+from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
+from chalicelib.domain.proof import (
+    Compared,
+    Contents,
+    Difference,
+    Outcome,
+    ProofLevel,
+    ProofReport,
+    Unproven,
+    compare,
+    count,
+)
+from chalicelib.engine.choice import FloorPolicy, reader
+from chalicelib.engine.clients import probe
+from chalicelib.engine.connection import Session, translated
+from chalicelib.engine.crew import Beat, Crew, attend
+from chalicelib.engine.proof import assertions, scratch_database
+from chalicelib.engine.proof.copies import Taken, take, take_unordered
+from chalicelib.engine.proof.copy_text import CopyText, TableText
+from chalicelib.engine.proof.expectation import (
+    expected_of,
+    gaps_of,
+    recorded,
+    versions_apart,
+    with_large_objects,
+)
+from chalicelib.engine.proof.restoring import Piece, RestoreRefused, restore
+from chalicelib.engine.scratch import (
+    ScratchServer,
+    free_bytes,
+    programs_for,
+    require_room,
+    room_needed,
+)
+from chalicelib.engine.server_programs import ServerPrograms
+from chalicelib.engine.sessions import Sessions
+from chalicelib.engine.versions import parse
+from chalicelib.ports import Clock, ProofRequest, Watch
+
+NO_ROLES: Final = ("--no-owner", "--no-privileges")
+"""For dumps whose manifest does not name the roles."""
+
+
+@dataclass(frozen=True)
+class ProofSetup:
+    """Hold what a proof needs besides the request; `folder` is where scratch servers may live."""
+
+    servers: Sequence[ServerPrograms]
+    folder: Path
+    floor_policy: FloorPolicy
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """Hold what one look at a restored copy brought."""
+
+    compared: Compared
+    differences: tuple[Difference, ...]
+    unproven: tuple[Unproven, ...]
+
+
+class Proving:
+    """Make one proof."""
+
+    def __init__(self, setup: ProofSetup, request: ProofRequest, watch: Watch) -> None:
+        """Keep the parts; nothing is started."""
+        if request.level is ProofLevel.STRICT:
+            raise Unsupported(
+                "proof level strict is not available yet",
+                hint="Ask for digests; the source is not read a second time for them.",
+            )
+        self._setup = setup
+        self._request = request
+        self._beat = Beat(watch, setup.clock)
+        self._begun = setup.clock.monotonic()
+        self._scratch_version: str | None = None
+
+    def run(self, open_artefact: Callable[[str], Iterator[bytes]]) -> ProofReport:
+        """Do it; a proof that cannot be made is told in the report."""
+        against = self._source()
+        try:
+            found = self._findings(open_artefact, against)
+        except RestoreRefused as refused:
+            return self._refused(refused)
+        except (SourceError, ScratchTooSmall, Unsupported, Internal) as error:
+            return self._unmade(error.message)
+        return self._report(_outcome(found), found.compared, found.differences, found.unproven)
+
+    # -- the stages --------------------------------------------------------------------------
+
+    def _source(self) -> Taken | None:
+        connection = self._request.against
+        if connection is None:
+            return None
+        known = self._request.counts.facts
+        settings = None if known is None else known.text_settings
+        return self._asked(connection, partial(take_unordered, settings=settings))
+
+    def _findings(
+        self, open_artefact: Callable[[str], Iterator[bytes]], against: Taken | None
+    ) -> _Findings:
+        programs = self._programs()
+        facts = self._request.counts.facts or (against.facts if against else None)
+        server = ScratchServer(programs, self._setup.folder, self._beat)
+        self._require_room(server, facts)
+        with server:
+            self._scratch_version = server.version
+            gaps = list(scratch_database.make(server, facts))
+            scratch_database.tidy(server, facts)
+            rights = () if facts else NO_ROLES
+            text = restore(server, self._pieces(open_artefact), rights, self._beat)
+            compared = self._compared(server, text, against)
+            failed = self._asserted(server)
+        return replace(
+            compared,
+            compared=compared.compared.model_copy(
+                update={"assertions": len(self._request.assertions)}
+            ),
+            differences=(*compared.differences, *failed),
+            unproven=(*gaps, *compared.unproven),
+        )
+
+    def _programs(self) -> ServerPrograms:
+        request = self._request
+        majors = [parse(v).major for v in (request.server_version, request.client_version)]
+        programs = programs_for(self._setup.servers, majors[0], majors[1])
+        needs_codec = request.format is Format.CUSTOM
+        compression = request.compression if needs_codec else Compression.NONE
+        # refuses where the client that would read the archive cannot, or has a known hole
+        reader([probe(programs.bin_dir)], compression, self._setup.floor_policy)
+        return programs
+
+    def _require_room(self, server: ScratchServer, facts: DatabaseFacts | None) -> None:
+        request = self._request
+        known = None if facts is None else facts.database_bytes
+        needed = room_needed(known, request.raw_bytes, request.stored_bytes)
+        require_room(needed, free_bytes(server.parent), server.parent)
+
+    def _pieces(self, open_artefact: Callable[[str], Iterator[bytes]]) -> list[Piece]:
+        request = self._request
+        name = dump_name(request.format, request.compression)
+        main = Piece(open_artefact(name), request.format, request.compression)
+        if request.type is not BackupType.DATA:
+            return [main]
+        before, after = (
+            Piece(open_artefact(SCHEMA_DUMP), Format.CUSTOM, Compression.NONE, section)
+            for section in ("pre-data", "post-data")
+        )
+        return [before, main, after]
+
+    def _compared(self, server: ScratchServer, text: CopyText, against: Taken | None) -> _Findings:
+        texts, stored = text.finish()
+        connection = server.connection(scratch_database.NAME)
+        if against is not None:
+            copy = self._asked(
+                connection, partial(take_unordered, settings=against.facts.text_settings)
+            )
+            return _findings(against.contents, copy, _gaps_between(against, copy))
+        counts, kind = self._request.counts, self._request.type
+        by_digest = self._by_digest(texts)
+        settings = counts.facts.text_settings if counts.facts else {}
+        copy = self._asked(connection, partial(take, settings=settings, texts=by_digest))
+        digests = {name: text.digest for name, text in by_digest.items()}
+        measure = {**digests, **recorded(self._request.blocks)} if by_digest else {}
+        expected = expected_of(kind, counts, measure, server.major)
+        if by_digest:
+            expected = with_large_objects(expected, self._request.blocks, stored)
+        gaps = (*gaps_of(kind, counts, server.major), *versions_apart(counts.facts, copy.facts))
+        return _findings(expected, copy, gaps)
+
+    def _by_digest(self, texts: dict[str, TableText]) -> dict[str, TableText]:
+        # without the source's settings its values cannot be written again as it wrote them
+        has_settings = self._request.counts.facts is not None
+        return texts if self._request.level is ProofLevel.DIGESTS and has_settings else {}
+
+    def _asserted(self, server: ScratchServer) -> tuple[Difference, ...]:
+        if not self._request.assertions:
+            return ()
+        with Crew() as crew:
+            connection = assertions.reader_of(server)
+            with Sessions(connection, scratch_database.OPTIONS, crew) as sessions:
+                work = partial(assertions.ask, sessions, self._request.assertions)
+                return attend(crew.start(work), self._beat)
+
+    def _asked(self, connection: Connection, question: Callable[[Session], Taken]) -> Taken:
+        """Ask in a thread, so that the watch is looked at meanwhile."""
+        with ExitStack() as stack:
+            crew = stack.enter_context(Crew())
+            sessions = stack.enter_context(Sessions(connection, scratch_database.OPTIONS, crew))
+
+            def ask() -> Taken:
+                session = sessions.open()
+                with translated(connection, started=True):
+                    return question(session)
+
+            return attend(crew.start(ask), self._beat)
+
+    # -- the report --------------------------------------------------------------------------
+
+    def _refused(self, refused: RestoreRefused) -> ProofReport:
+        if refused.is_ours or self._request.counts.facts is None:
+            return self._unmade(f"the scratch server refused the dump: {refused.sentence}")
+        difference = Difference(what="the restore", expected="complete", found=refused.sentence)
+        return self._report(Outcome.DIFFERENT, Compared(), (difference,), ())
+
+    def _unmade(self, reason: str) -> ProofReport:
+        gap = Unproven(what="the whole proof", reason=reason)
+        return self._report(Outcome.UNPROVEN, Compared(), (), (gap,))
+
+    def _report(
+        self,
+        outcome: Outcome,
+        compared: Compared,
+        differences: tuple[Difference, ...],
+        unproven: tuple[Unproven, ...],
+    ) -> ProofReport:
+        request = self._request
+        return ProofReport(
+            level=request.level,
+            outcome=outcome,
+            compared_with="the source as it is now" if request.against else "the source's record",
+            server_version=request.server_version,
+            scratch_version=self._scratch_version,
+            at=self._setup.clock.now(),
+            seconds=round(self._setup.clock.monotonic() - self._begun, 3),
+            compared=compared,
+            differences=differences,
+            unproven=unproven,
+        )
+
+
+def _outcome(found: _Findings) -> Outcome:
+    if found.differences:
+        return Outcome.DIFFERENT
+    # what was compared with nothing is not equal to anything
+    has_measure = found.compared.tables or found.compared.definitions
+    return Outcome.EQUAL if has_measure else Outcome.UNPROVEN
+
+
+def _findings(expected: Contents, copy: Taken, gaps: Sequence[Unproven]) -> _Findings:
+    found = copy.contents
+    return _Findings(
+        compared=count(expected, found),
+        differences=compare(expected, found),
+        unproven=(*gaps, *copy.unproven),
+    )
+
+
+def _gaps_between(source: Taken, copy: Taken) -> tuple[Unproven, ...]:
+    counts = source.counts.model_copy(update={"facts": source.facts})
+    gaps = gaps_of(BackupType.FULL, counts, copy.facts.major)
+    return (*gaps, *versions_apart(source.facts, copy.facts))

@@ -1,0 +1,119 @@
+"""Prove a backup: hand its artefacts to the engine, keep the report beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.domain.backup import (
+    Artefact,
+    Backup,
+    Checksum,
+    SourceCounts,
+    Verification,
+    VerificationLevel,
+)
+from chalicelib.domain.block_digest import BlockDigest
+from chalicelib.domain.errors import IntegrityFailed, Internal
+from chalicelib.domain.object_keys import PROOF, PROOF_TEXT, artefact_key
+from chalicelib.domain.proof import Assertion, Outcome, ProofLevel, ProofReport, report_text
+from chalicelib.ports import Engine, ObjectStore, ProofRequest, Watch
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Hold what a backup is proven by: what was counted, what was read, what people state."""
+
+    level: ProofLevel
+    counts: SourceCounts
+    blocks: tuple[BlockDigest, ...]
+    assertions: tuple[Assertion, ...]
+
+
+@dataclass(frozen=True)
+class BackupProver:
+    """Prove stored backups."""
+
+    store: ObjectStore
+    engine: Engine
+
+    def prove(self, backup: Backup, measure: Measure, watch: Watch) -> ProofReport:
+        """Restore a backup into scratch and compare; the report says what came of it.
+
+        The bytes that are restored are hashed on their way: IntegrityFailed when they are not the
+        ones on record.
+        """
+        if backup.format is None or backup.compression is None:
+            raise Internal("a backup without a plan cannot be proven")
+        request = ProofRequest(
+            level=measure.level,
+            type=backup.options.type,
+            format=backup.format,
+            compression=backup.compression,
+            server_version=backup.server_version or "",
+            client_version=backup.client_version or "",
+            counts=measure.counts,
+            blocks=measure.blocks,
+            stored_bytes=backup.stored_bytes or 0,
+            raw_bytes=backup.raw_bytes,
+            assertions=measure.assertions,
+        )
+        artefacts = {artefact.name: artefact for artefact in backup.artefacts}
+        return self.engine.prove(request, lambda name: self._bytes(artefacts[name]), watch)
+
+    def keep(self, backup: Backup, report: ProofReport, mark: str = "") -> tuple[Artefact, ...]:
+        """Store the report for programs and for people; `mark` tells it from earlier ones."""
+        document = report.model_dump_json(indent=2).encode() + b"\n"
+        return (
+            self._keep(backup, _marked(PROOF, mark), document, "application/json"),
+            self._keep(
+                backup, _marked(PROOF_TEXT, mark), report_text(report).encode(), "text/plain"
+            ),
+        )
+
+    def _bytes(self, artefact: Artefact) -> Iterator[bytes]:
+        sha256 = hashlib.sha256()
+        for chunk in self.store.read(artefact.key):
+            sha256.update(chunk)
+            yield chunk
+        if sha256.hexdigest() != artefact.checksum.value:
+            raise IntegrityFailed(f"{artefact.name} does not have the checksum it was stored with")
+
+    def _keep(self, backup: Backup, name: str, data: bytes, content_type: str) -> Artefact:
+        key = artefact_key(backup, name)
+        self.store.put(key, data, content_type=content_type)
+        return Artefact(
+            name=name,
+            key=key,
+            stored_bytes=len(data),
+            checksum=Checksum(value=hashlib.sha256(data).hexdigest()),
+        )
+
+
+def proven(archive: Verification, report: ProofReport) -> Verification:
+    """Return what a proof adds to the verification of the archive itself.
+
+    A proof that could not be made leaves that as it is, with the reasons. IntegrityFailed, naming
+    what differs, when the copy is not equal.
+    """
+    if report.outcome is Outcome.DIFFERENT:
+        raise IntegrityFailed(
+            f"the restored copy differs: {report.sentence}",
+            hint="Take another backup, and compare `holdfast prove` of both.",
+        )
+    reasons = tuple(f"{one.what}: {one.reason}" for one in report.unproven)
+    update: dict[str, object] = {"proof": report.level, "reasons": reasons[:MAX_REASONS]}
+    if report.outcome is Outcome.EQUAL:
+        by = f"PostgreSQL {report.scratch_version}"
+        update |= {"level": VerificationLevel.PROOF, "by": by, "report": report.sentence}
+    return archive.model_copy(update=update)
+
+
+MAX_REASONS = 20
+"""More stand in proof.json: a record is one item of a table."""
+
+
+def _marked(name: str, mark: str) -> str:
+    stem, _, suffix = name.partition(".")
+    return f"{stem}-{mark}.{suffix}" if mark else name
