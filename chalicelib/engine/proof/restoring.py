@@ -35,7 +35,7 @@ NO_SPACE: Final = re.compile(r"No space left on device|could not (?:extend|write
 LACKING: Final = re.compile(
     r"shared_preload_libraries|ICU is not supported|could not create locale"
     r"|collation .* does not exist|could not (?:access|load) (?:file|library)"
-    r"|extension .* is not available|not supported by this build"
+    r"|extension .* is not available|not supported by this build|out of (?:shared )?memory"
 )
 """What PostgreSQL says when the server, not the dump, lacks something."""
 
