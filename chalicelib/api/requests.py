@@ -147,8 +147,8 @@ class AssertionFields(Body):
 
     name: OneLine
     sql: Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"^[^\x00]+$")]
-    rows: Annotated[int, Field(ge=0)] | None = None
-    timeout_s: Annotated[int, Field(ge=1, le=600)] = ASSERTION_TIMEOUT_S
+    rows: Annotated[int, Field(ge=0), _WHOLE] | None = None
+    timeout_s: Annotated[int, Field(ge=1, le=600), _WHOLE] = ASSERTION_TIMEOUT_S
 
 
 AssertionList = Annotated[tuple[AssertionFields, ...], Field(max_length=MAX_ASSERTIONS)]
@@ -309,7 +309,7 @@ class VerifyRequest(Body):
 class RowsRequest(Body):
     """Ask for the first rows of a table."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 20
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS), _WHOLE] = 20
 
 
 class RestoreTargetFields(ConnectionFields):
@@ -355,7 +355,7 @@ class RestoreRequest(Body):
     clean: bool = False
     confirmation: Annotated[str, Field(min_length=1, max_length=600)] | None = None
     no_owner: bool = False
-    jobs: Annotated[int, Field(ge=1, le=MAX_JOBS)] = 1
+    jobs: Annotated[int, Field(ge=1, le=MAX_JOBS), _WHOLE] = 1
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
