@@ -289,6 +289,8 @@ class BackupRunner:
         over = backup.status in {Status.FAILED, Status.CANCELLED}
         if over or backup.attempt != claimed.attempt:
             attempt_objects.clear(self.store, attempt_prefix(claimed))
+        elif backup.status is Status.COMPLETED:
+            self.seal.drop_drafts(backup)  # ours came behind those that were dropped
         raise LeaseLost("another worker has taken this backup over") from error
 
     def _claim(self, backup_id: str, step: Step) -> tuple[Backup, RunWatch]:

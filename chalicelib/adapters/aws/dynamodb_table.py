@@ -10,6 +10,8 @@ other heartbeats are records, and so items, of their own.
     backups and jobs of a project                       Query by_x0: backup#project_id#<project>
     backups and jobs by status (API, sweeper)           Query by_x1: backup#status#<status>
     backups with a chore (sweeper)                      Query by_x2: backup#chore#<chore>
+    restores of a project, of a backup, by status,      Query by_x0, by_x1, by_x2,
+      with a chore (sweeper)                              by_x3
     links of a backup, audit of a subject,              Query by_x0
       waiting notices, idempotency keys of a day
     audit of a project                                  Query by_x1
@@ -18,7 +20,7 @@ other heartbeats are records, and so items, of their own.
     a move with its audit event and notices             TransactWriteItems, all or none
     progress, once a second                             UpdateItem of the one item
 
-`x0`, `x1`, `x2` are the kind's `indexes` in their order; an item without a value is not in that
+`x0` to `x3` are the kind's `indexes` in their order; an item without a value is not in that
 index. All indexes hold keys only: a write that moves nothing in a list (progress, a lease, a
 counter) costs no index write, and a list reads each record as it now stands.
 
@@ -38,7 +40,7 @@ KIND: Final = "kind"
 ID: Final = "id"
 REVISION: Final = "revision"
 DOCUMENT: Final = "document"
-SLOTS: Final = ("x0", "x1", "x2")
+SLOTS: Final = ("x0", "x1", "x2", "x3")
 """Attributes for a kind's indexes, by position; a kind has at most so many."""
 TTL_ATTRIBUTE: Final = "gone_at"
 

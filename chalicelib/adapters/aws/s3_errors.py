@@ -55,6 +55,11 @@ EXPIRED: Final = Meaning(
     "the credentials have expired",
     "Renew the credentials of the worker; a role's are renewed by themselves.",
 )
+UNEXPLAINED: Final = Meaning(
+    Storage,
+    "the store refused the request and gave no reason",
+    "Most often the credentials have expired: renew them, then try again.",
+)
 CLOCK: Final = Meaning(
     Storage,
     "the clock of this machine is wrong",
@@ -147,6 +152,7 @@ CODES: Final = MappingProxyType(
         "NotSignedUp": REFUSED,
         "SignatureDoesNotMatch": REFUSED,
         "UnauthorizedAccess": REFUSED,
+        "400": UNEXPLAINED,  # of HEAD, whose answer to an expired token has no body
         "ExpiredToken": EXPIRED,
         "InvalidToken": EXPIRED,
         "TokenRefreshRequired": EXPIRED,

@@ -142,6 +142,7 @@ def test_every_exception_of_botocore_has_a_meaning() -> None:
         (refusal("403", 403), StorageFailed, False),
         (refusal("301", 301), StorageFailed, False),
         (refusal("404", 404), NotFound, False),
+        (refusal("400", 400), StorageFailed, False),
         (refusal("412", 412), Conflict, False),
         (refusal("KMS.SomethingNew"), StorageFailed, False),
         (refusal("SomethingNew"), Internal, False),

@@ -8,9 +8,21 @@ import pytest
 
 from chalicelib.bootstrap import Services
 from chalicelib.domain.backup import Backup, Status, Step
-from chalicelib.domain.errors import Conflict, WorkerLost
+from chalicelib.domain.block_digest import BlockDigest
+from chalicelib.domain.errors import Conflict, LeaseLost, WorkerLost
 from tests.support.crashes import Crash, Fuse, fused
 from tests.support.world import World
+
+BLOCK = BlockDigest(
+    dump_id=1,
+    schema_name="public",
+    name="orders",
+    offset=5,
+    stored_bytes=9,
+    raw_bytes=4,
+    rows=2,
+    sha256="0" * 64,
+)
 
 
 def sealed(world: World) -> Backup:
@@ -60,3 +72,23 @@ def test_a_worker_cannot_seal_what_the_sweeper_ends(world: World) -> None:
         world.services.backup_runner("worker-1")._step(backup)  # noqa: SLF001 - a stale worker
 
     assert (world.backup(backup).status, world.leftovers()) == (Status.FAILED, [])
+
+
+def test_a_worker_that_slept_through_the_end_leaves_no_draft_behind(world: World) -> None:
+    backup = world.request()
+    asleep = [True]
+
+    def sleep() -> None:
+        if asleep:
+            asleep.clear()
+            world.clock.turn(timedelta(days=1))
+            world.run(backup, owner="worker-2")
+
+    world.engine.blocks = (BLOCK,)
+    world.engine.checking = sleep
+
+    with pytest.raises(LeaseLost):
+        world.run(backup, owner="worker-1")
+
+    names = sorted(key.rpartition("/")[2] for key in world.leftovers())
+    assert names == ["RECOVERY.md", "database.dump", "manifest.json"]
