@@ -33,18 +33,24 @@ def statuses(answers: list[httpx.Response], status: int) -> int:
 def test_what_starts_work_or_hands_data_out_is_this() -> None:
     assert {one.name for one in STARTING} == {
         *("create_project", "test_project", "estimate_project"),
-        *("request_backup", "verify_backup", "create_link"),
+        *("request_backup", "verify_backup", "create_link", "list_contents", "show_rows"),
+        *("request_restore", "preflight_restore"),
     }
 
 
+@pytest.mark.embedded_only  # three hundred writes each, and the stand-in is not built for speed
 @pytest.mark.parametrize("one", STARTING, ids=lambda one: one.name)
 def test_ten_times_the_limit_at_once_starts_exactly_the_limit(
     client: httpx.Client, backup: Backup, one: Route
 ) -> None:
-    path = one.path.format(project_id=backup.project_id, backup_id=backup.id)
+    ids = {"project_id": backup.project_id, "backup_id": backup.id, "name": "public.orders"}
+    path = one.path.format_map(ids)
+    restore = {"backup_id": backup.id, "target": {"project_id": backup.project_id}}
     body = {
         "request_backup": {"project_id": backup.project_id},
         "create_project": {"host": "db.example.org"},
+        "request_restore": restore,
+        "preflight_restore": restore,
     }.get(one.name, {})
 
     answers = [client.post(path, json=body) for _ in range(STARTS * 10)]
@@ -53,6 +59,7 @@ def test_ten_times_the_limit_at_once_starts_exactly_the_limit(
     assert statuses(answers, 429) == STARTS * 9
 
 
+@pytest.mark.embedded_only  # the second instance opens the same file
 def test_two_instances_over_one_catalog_start_exactly_the_limit_together(
     services: Services, client: httpx.Client, project: Project
 ) -> None:

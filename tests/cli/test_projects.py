@@ -24,6 +24,8 @@ FIELDS = {
     "sslmode",
     "sslrootcert",
     "tags",
+    "verification",
+    "assertions",
     "created_at",
     "updated_at",
     "discover_job_id",

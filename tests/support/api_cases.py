@@ -71,12 +71,13 @@ RULES: Final = frozenset(
         ("format", "compression bzip2 goes with format plain only"),
         ("assertions", "two assertions have the same name"),
         ("target", "give either project_id, or url, or host and the like"),
+        ("target", "url stands alone: leave out host, port, user and the like"),
         ("body", "schema_only and data_only exclude each other"),
     }
 )
 """Why a request that fits its schema may be refused all the same: a field, and what is said."""
 
-TOLD_APART: Final = frozenset({"url", "host"})
+TOLD_APART: Final = frozenset({"url", "host", "target.url", "target.host"})
 """Fields with a grammar of their own, far beyond patterns; whatever is said of them may be said."""
 
 

@@ -27,7 +27,7 @@ from chalicelib.domain.restore import Restore
 from chalicelib.services.restores import NewRestore, RestoreFilter
 
 
-@route("POST /v1/restores", OPERATOR, Success(202, "/v1/restores/{id}"))
+@route("POST /v1/restores", OPERATOR, Success(202, "/v1/restores/{id}"), starts_work=True)
 def request_restore(call: Call, body: RestoreRequest, idempotency_key: str | None) -> RestoreView:
     """Request a restore of a completed backup.
 
@@ -39,7 +39,7 @@ def request_restore(call: Call, body: RestoreRequest, idempotency_key: str | Non
     return RestoreView.of(call.services.restores.request(call.actor.name, new))
 
 
-@route("POST /v1/restores/preflight", OPERATOR, JOB_ACCEPTED)
+@route("POST /v1/restores/preflight", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def preflight_restore(call: Call, body: RestoreRequest) -> JobView:
     """Let a worker say what a restore would meet; changes nothing."""
     return JobView.of(call.services.restores.preflight(call.actor.name, _new(call, body, None)))

@@ -108,7 +108,7 @@ def test_no_two_kinds_share_a_name() -> None:
 def test_an_index_holds_kind_field_and_value() -> None:
     item = stored(backup(status=Status.FAILED, chore=Chore.CLEAN))
 
-    assert [item[slot]["S"] for slot in SLOTS] == [
+    assert [item[slot]["S"] for slot in SLOTS if slot in item] == [
         "backup#project_id#p1",
         "backup#status#failed",
         "backup#chore#clean",
