@@ -291,8 +291,9 @@ def slow_sessions(slow_url: str) -> Iterator[Callable[[], int]]:
     with psycopg.connect(server + "/postgres", autocommit=True) as session:
 
         def count() -> int:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
-            row = session.execute(query, (name,)).fetchone()
+            # autovacuum comes by as well, and is nobody's session
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = %s"
+            row = session.execute(query, (name, "client backend")).fetchone()
             return -1 if row is None else int(row[0])
 
         yield count

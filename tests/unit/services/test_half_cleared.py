@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.bootstrap import Services
 from chalicelib.domain.backup import Backup, Status, Step
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Conflict, LeaseLost, WorkerLost
+from chalicelib.ports import StoredObject
+from chalicelib.services.seal import BLOCKS
 from tests.support.crashes import Crash, Fuse, fused
 from tests.support.world import World
 
@@ -74,21 +80,34 @@ def test_a_worker_cannot_seal_what_the_sweeper_ends(world: World) -> None:
     assert (world.backup(backup).status, world.leftovers()) == (Status.FAILED, [])
 
 
-def test_a_worker_that_slept_through_the_end_leaves_no_draft_behind(world: World) -> None:
+class SleepsBeforeDrafts(DirectoryStore):
+    """A store whose caller falls asleep before it keeps the blocks of a verification."""
+
+    def __init__(self, folder: Path, sleep: Callable[[], object]) -> None:
+        super().__init__(folder, b"k" * 32, "http://127.0.0.1:1")
+        self._sleep = sleep
+
+    def put(self, key: str, data: bytes, *, content_type: str) -> StoredObject:
+        if key.endswith(BLOCKS):
+            self._sleep()
+        return super().put(key, data, content_type=content_type)
+
+
+def test_a_worker_that_slept_through_the_end_leaves_no_draft_behind(
+    world: World, tmp_path: Path
+) -> None:
     backup = world.request()
-    asleep = [True]
+    world.engine.blocks = (BLOCK,)
 
     def sleep() -> None:
-        if asleep:
-            asleep.clear()
-            world.clock.turn(timedelta(days=1))
-            world.run(backup, owner="worker-2")
+        world.clock.turn(timedelta(days=1))
+        world.run(backup, owner="worker-2")
 
-    world.engine.blocks = (BLOCK,)
-    world.engine.checking = sleep
+    store = SleepsBeforeDrafts(tmp_path / "objects", sleep)
+    slept = Services(world.services.settings, replace(world.adapters, store=store))
 
     with pytest.raises(LeaseLost):
-        world.run(backup, owner="worker-1")
+        slept.backup_runner("worker-1").run(backup.id)
 
     names = sorted(key.rpartition("/")[2] for key in world.leftovers())
     assert names == ["RECOVERY.md", "database.dump", "manifest.json"]
