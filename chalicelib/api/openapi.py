@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
-from chalicelib.api.requests import OptionFields, RestoreRequest
+from chalicelib.api.requests import OptionFields, RestoreRequest, VerifyRequest
 from chalicelib.api.routing import RECORDS, Route
 
 Json = dict[str, Any]
@@ -35,6 +35,10 @@ REASONS: Final = {
     500: "Something unexpected happened; `instance` names it in the log.",
     503: "The store behind the service failed.",
 }
+
+
+CAN_ASK_TOO_MUCH: Final = (OptionFields, RestoreRequest, VerifyRequest)
+"""Requests that may name what this version cannot do."""
 
 
 class Document(RootModel[Json]):
@@ -169,7 +173,7 @@ def _problem_statuses(route: Route) -> set[int]:
         statuses.add(404)
     if route.method != "GET":
         statuses.add(409)
-    if issubclass(route.body, (OptionFields, RestoreRequest)):
+    if issubclass(route.body, CAN_ASK_TOO_MUCH):
         statuses.add(422)
     return statuses
 

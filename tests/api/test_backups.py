@@ -243,6 +243,18 @@ def test_a_completed_backup_can_be_verified_by_a_job(client: httpx.Client, backu
     assert (job["kind"], job["backup_id"]) == ("verify", backup.id)
 
 
+def test_a_level_that_is_not_there_yet_is_refused_as_the_document_says(
+    client: httpx.Client, backup: Backup
+) -> None:
+    document = client.get("/v1/openapi.json").json()
+
+    answer = client.post(f"/v1/backups/{backup.id}/verify", json={"level": "strict"})
+
+    documented = document["paths"]["/v1/backups/{backup_id}/verify"]["post"]["responses"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
+    assert "422" in documented
+
+
 @pytest.mark.parametrize(
     "state", [{"status": Status.FAILED}, {"chore": Chore.DELETE}, {"status": Status.PENDING}]
 )
