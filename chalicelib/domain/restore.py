@@ -31,7 +31,6 @@ class RestoreStep(StrEnum):
 
     PREPARE = "prepare"
     RESTORE = "restore"
-    COMPARE = "compare"
 
 
 class TargetState(StrEnum):
@@ -194,9 +193,6 @@ class Restore(Record):
 
     # what came of it
     target_state: TargetState = TargetState.UNTOUCHED
-    server_version: str | None = None
-    client_version: str | None = None
-    warnings: tuple[str, ...] = ()
     report: RestoreReport = RestoreReport()
     duration_s: float | None = None
     error: ErrorInfo | None = None
