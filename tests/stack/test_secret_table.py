@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -44,6 +45,14 @@ class Source:
     port: int
     database: str
     role: str
+    administrator: Connection
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every dump waiting, so that it can be interrupted."""
+        with connected(self.administrator) as session, session.transaction():
+            session.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            yield
 
     def url(self, password: str, extra: str = "") -> str:
         return (
@@ -61,7 +70,7 @@ def source(postgres18: LocalPostgres, database: Callable[..., Connection]) -> It
         session.execute("CREATE TABLE orders AS SELECT md5(n::text) FROM generate_series(1,99999)n")
         statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_read_all_data")
         session.execute(statement.format(name, sql.Literal(PASSWORD)))
-    yield Source(made.endpoint.port, made.endpoint.database, role)
+    yield Source(made.endpoint.port, made.endpoint.database, role, made)
     with connected(made) as session:
         session.execute(sql.SQL("DROP ROLE {}").format(name))
 
@@ -79,7 +88,8 @@ def play(scene: Scene, source: Source) -> dict[str, bytes]:
     ended += [scene.job(f"/v1/projects/{good}/estimate", {})["status"]]
     done = scene.backup(good)
     ended += [done["status"], scene.backup(bad)["status"]]
-    ended += [scene.backup(good, interrupted=True)["status"]]
+    with source.locked():
+        ended += [scene.backup(good, interrupted=True)["status"]]
     ended += [scene.job(f"/v1/backups/{done['id']}/verify")["status"]]
     assert ended == [*WELL_AND_BADLY]
     return {"password": PASSWORD.encode(), "wrong password": WRONG.encode()} | hand_over(
