@@ -6,7 +6,7 @@ from functools import cache
 
 from chalicelib import observability
 from chalicelib.api.application import create_app
-from chalicelib.bootstrap import Services, build
+from chalicelib.bootstrap.services import Services, build
 from chalicelib.events.link_signer import redeem
 from chalicelib.settings import Settings, process_environment
 

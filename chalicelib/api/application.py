@@ -13,7 +13,7 @@ from chalicelib.api.dispatch import Dispatcher
 from chalicelib.api.problems import CONTENT_TYPE, problem_of, problem_response
 from chalicelib.api.routes import ALL
 from chalicelib.api.routing import Route
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.errors import Internal, InvalidRequest
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.api.requests import ConnectionFields
+from chalicelib.api.requests.projects import ConnectionFields
 from chalicelib.domain.connection import (
     Connection,
     Endpoint,

@@ -17,16 +17,10 @@ from pydantic import BaseModel
 from chalicelib.api.parsing import parse_body, parse_idempotency_key, parse_query, query_values
 from chalicelib.api.problems import Headers, Problem, Refused, problem_of, problem_response
 from chalicelib.api.routing import RECORDS, Allow, Call, RecordKind, Redirect, Route, hidden
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.backup import Backup
-from chalicelib.domain.errors import (
-    Forbidden,
-    HoldfastError,
-    Internal,
-    NotFound,
-    Unauthenticated,
-)
+from chalicelib.domain.errors import Forbidden, HoldfastError, Internal, NotFound, Unauthenticated
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
 from chalicelib.domain.restore import Restore

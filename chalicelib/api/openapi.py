@@ -9,7 +9,8 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
-from chalicelib.api.requests import OptionFields, RestoreRequest, VerifyRequest
+from chalicelib.api.requests.backups import OptionFields, VerifyRequest
+from chalicelib.api.requests.restores import RestoreRequest
 from chalicelib.api.routing import RECORDS, Route
 
 Json = dict[str, Any]

@@ -18,8 +18,8 @@ from typing import Final, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
-from chalicelib.api.requests import Nothing, QueryString
-from chalicelib.bootstrap import Services
+from chalicelib.api.requests.fields import Nothing, QueryString
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import NotFound

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import postgres_engine
+from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
 from chalicelib.cli.check_file import CheckOutcome, check_file
 from chalicelib.cli.invocation import (

@@ -13,7 +13,7 @@ from chalicelib.cli.progress_view import ViewWatch
 from chalicelib.cli.sidecar import SignedBy
 from chalicelib.domain.backup import Artefact, Compression, Format
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
-from chalicelib.ports import ArchiveReport, Engine
+from chalicelib.postgres_ports import ArchiveReport, Engine
 
 _MAGIC: Final = (
     (b"PGDMP", Format.CUSTOM, Compression.NONE),

@@ -10,7 +10,7 @@ import click
 
 from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.adapters.system import SystemClock, UlidIds
-from chalicelib.bootstrap import postgres_engine
+from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
 from chalicelib.cli.backup_options import compression_option, format_option, type_option
 from chalicelib.cli.dump_file import DumpOutcome, DumpTarget, DumpTools, dump_to_file

@@ -28,16 +28,8 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import IntegrityFailed, Internal, InvalidRequest
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_names
-from chalicelib.ports import (
-    ArchiveReport,
-    Clock,
-    DumpPlan,
-    DumpRequest,
-    DumpResult,
-    Engine,
-    Ids,
-    Sink,
-)
+from chalicelib.ports import Clock, Ids
+from chalicelib.postgres_ports import ArchiveReport, DumpPlan, DumpRequest, DumpResult, Engine, Sink
 
 NO_PROJECT: Final = "-"
 

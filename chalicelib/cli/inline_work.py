@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.cli.invocation import Invocation
 from chalicelib.cli.watching import pause_between_looks, watching
 from chalicelib.domain.errors import Conflict

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import postgres_engine
+from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
 from chalicelib.cli.check_file import recognised
 from chalicelib.cli.fields import job_result
@@ -23,7 +23,7 @@ from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.engine.archive.ranges import FileRanges
-from chalicelib.ports import Engine
+from chalicelib.postgres_ports import Engine
 from chalicelib.services.look_inside import require_custom
 
 _BACKUP_ID: Final = re.compile(r"[0-9A-Za-z]{26}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import postgres_engine
+from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
 from chalicelib.cli.exit_codes import DONE, FAILED, REFUSED
 from chalicelib.cli.invocation import (

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import SCHEMA_DUMP
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
-from chalicelib.ports import Engine, ProofRequest
+from chalicelib.postgres_ports import Engine, ProofRequest
 
 
 @dataclass(frozen=True)

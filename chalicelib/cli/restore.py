@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import postgres_restorer
+from chalicelib.bootstrap.postgres import postgres_restorer
 from chalicelib.cli import sidecar
 from chalicelib.cli.exit_codes import DONE, EXIT_CODES
 from chalicelib.cli.fields import given, is_id, job_result, run_ended
@@ -26,13 +26,7 @@ from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.restore_file import FileRestore, FileRestorer
 from chalicelib.cli.service import open_service
 from chalicelib.domain.errors import Conflict, HoldfastError, InvalidRequest
-from chalicelib.domain.restore import (
-    MAX_JOBS,
-    Preflight,
-    RestoreOptions,
-    RestoreReport,
-    Selection,
-)
+from chalicelib.domain.restore import MAX_JOBS, Preflight, RestoreOptions, RestoreReport, Selection
 from chalicelib.services.run_restore import failure_of
 
 PROJECT_MARK: Final = "project:"

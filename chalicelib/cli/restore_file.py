@@ -16,7 +16,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import HoldfastError, IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.restore import Preflight, RestoreOptions, RestoreReport, TargetState
-from chalicelib.restore_ports import RestoreFile, Restorer, RestoreRequest, RestoreSource
+from chalicelib.postgres_ports import RestoreFile, Restorer, RestoreRequest, RestoreSource
 
 RUN_ID = "file"
 

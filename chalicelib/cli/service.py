@@ -154,7 +154,7 @@ def _remote(settings: Settings) -> Iterator[Service]:
 @contextmanager
 def _embedded(settings: Settings, invocation: Invocation) -> Iterator[Service]:
     # imported here: a command line that talks to a service needs neither store nor web framework
-    from chalicelib.bootstrap import embedded
+    from chalicelib.bootstrap.services import embedded
     from chalicelib.cli.inline_work import InlineWork
     from chalicelib.local.data_lock import make_data_folder
     from chalicelib.local.server import web_app

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, Self, TypeVar
 
-from chalicelib.ports import Clock, Watch
+from chalicelib.ports import Clock
+from chalicelib.postgres_ports import Watch
 
 T = TypeVar("T")
 

@@ -23,14 +23,13 @@ from chalicelib.engine.inspection import Facts, looking
 from chalicelib.engine.proof.proving import ProofSetup, Proving
 from chalicelib.engine.server_programs import find_servers
 from chalicelib.engine.versions import parse
-from chalicelib.ports import (
+from chalicelib.ports import Clock, HostGuard
+from chalicelib.postgres_ports import (
     ArchiveReport,
-    Clock,
     DumpPlan,
     DumpRequest,
     DumpResult,
     Estimate,
-    HostGuard,
     ProofRequest,
     Ranges,
     Sink,

@@ -20,7 +20,8 @@ from chalicelib.engine.connection import (
 )
 from chalicelib.engine.faults import printable
 from chalicelib.engine.versions import parse
-from chalicelib.ports import Estimate, HostGuard, SourceReport
+from chalicelib.ports import HostGuard
+from chalicelib.postgres_ports import Estimate, SourceReport
 
 MAX_NAMED: Final = 5
 

@@ -44,7 +44,8 @@ from chalicelib.engine.pump import await_exit, pump, require_bytes
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
 from chalicelib.engine.stderr_tail import StderrTail
-from chalicelib.ports import Clock, DumpRequest, DumpResult, HostGuard, Sink, Watch
+from chalicelib.ports import Clock, HostGuard
+from chalicelib.postgres_ports import DumpRequest, DumpResult, Sink, Watch
 
 PUBLISH_S: Final = 1.0
 TABLE_START: Final = re.compile(r'pg_dump: dumping contents of table "(.*)"')

@@ -21,7 +21,7 @@ from chalicelib.engine.faults import scrub
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.pump import await_exit, feed, killed, widen
 from chalicelib.engine.stderr_tail import StderrTail
-from chalicelib.ports import ArchiveReport
+from chalicelib.postgres_ports import ArchiveReport
 
 ARCHIVE_MAGIC: Final = b"PGDMP"
 PLAIN_HEAD: Final = b"--\n-- PostgreSQL database dump\n--\n"

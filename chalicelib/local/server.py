@@ -14,7 +14,8 @@ from waitress.server import create_server
 
 from chalicelib.api.application import create_app
 from chalicelib.api.parsing import MAX_BODY_BYTES
-from chalicelib.bootstrap import Services, link_key
+from chalicelib.bootstrap.services import Services
+from chalicelib.bootstrap.stores import link_key
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
 from chalicelib.local.objects import PREFIX, ObjectsWsgi
 from chalicelib.local.refusals import RefusingChannel

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.access import ApiKey, Role
 from chalicelib.domain.errors import Internal
 from chalicelib.domain.record import Query

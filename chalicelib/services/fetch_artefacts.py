@@ -19,8 +19,8 @@ from typing import Final
 from chalicelib.domain.backup import Artefact
 from chalicelib.domain.errors import IntegrityFailed, ScratchTooSmall
 from chalicelib.domain.progress import Progress
-from chalicelib.ports import Clock, ObjectStore, Watch
-from chalicelib.restore_ports import RestoreFile
+from chalicelib.ports import Clock, ObjectStore
+from chalicelib.postgres_ports import RestoreFile, Watch
 
 RANGE_BYTES: Final = 64 << 20
 """One request each, so that a connection that breaks costs no more than this."""

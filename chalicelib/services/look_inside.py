@@ -9,7 +9,8 @@ from chalicelib.domain.backup import Backup, Format
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, Unsupported
 from chalicelib.domain.manifest import Manifest
-from chalicelib.ports import Engine, ObjectStore, Watch
+from chalicelib.ports import ObjectStore
+from chalicelib.postgres_ports import Engine, Watch
 from chalicelib.services.seal import Seal
 
 

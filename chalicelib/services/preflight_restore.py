@@ -8,8 +8,7 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.job import Job
 from chalicelib.domain.restore import Preflight
-from chalicelib.ports import Watch
-from chalicelib.restore_ports import Restorer
+from chalicelib.postgres_ports import Restorer, Watch
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.restore_sources import RestoreSources, Wanted
 

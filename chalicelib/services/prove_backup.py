@@ -18,7 +18,8 @@ from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import IntegrityFailed, Internal
 from chalicelib.domain.object_keys import PROOF, PROOF_TEXT, artefact_key
 from chalicelib.domain.proof import Assertion, Outcome, ProofLevel, ProofReport, report_text
-from chalicelib.ports import Engine, ObjectStore, ProofRequest, Watch
+from chalicelib.ports import ObjectStore
+from chalicelib.postgres_ports import Engine, ProofRequest, Watch
 
 
 @dataclass(frozen=True)

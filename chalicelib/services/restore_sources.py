@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.restore import RestoreOptions, RestoreTarget
-from chalicelib.ports import Secrets, Watch
-from chalicelib.restore_ports import RestoreRequest, RestoreSource
+from chalicelib.ports import Secrets
+from chalicelib.postgres_ports import RestoreRequest, RestoreSource, Watch
 from chalicelib.services.fetch_artefacts import Fetching
 from chalicelib.services.projects import Projects
 from chalicelib.services.trusted_backup import TrustedBackups

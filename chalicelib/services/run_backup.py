@@ -33,15 +33,10 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
-from chalicelib.domain.object_keys import (
-    MAIN,
-    artefact_key,
-    attempt_prefix,
-    backup_prefix,
-    is_dump,
-)
+from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix, is_dump
 from chalicelib.domain.record import Write
-from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, Engine, ObjectStore, Signer, Sink
+from chalicelib.ports import ObjectStore, Signer
+from chalicelib.postgres_ports import DumpPlan, DumpRequest, DumpResult, Engine, Sink
 from chalicelib.services import attempt_objects
 from chalicelib.services.artefact_upload import ArtefactUpload
 from chalicelib.services.ledger import Ledger

@@ -33,7 +33,8 @@ from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Page, Query, Replace, Write
 from chalicelib.domain.restore import Preflight
-from chalicelib.ports import Clock, Engine, Estimate, ObjectStore, Signer, SourceReport, Watch
+from chalicelib.ports import Clock, ObjectStore, Signer
+from chalicelib.postgres_ports import Engine, Estimate, SourceReport, Watch
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects

@@ -29,7 +29,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.record import Write
 from chalicelib.domain.restore import Comparison, Restore, RestoreReport, RestoreStep, TargetState
-from chalicelib.restore_ports import Restorer
+from chalicelib.postgres_ports import Restorer
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch

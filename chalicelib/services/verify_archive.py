@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from chalicelib.domain.backup import Artefact, Compression, Format
 from chalicelib.domain.errors import IntegrityFailed, NotFound
 from chalicelib.domain.object_keys import SCHEMA_DUMP
-from chalicelib.ports import ArchiveReport, Engine, ObjectStore, Watch
+from chalicelib.ports import ObjectStore
+from chalicelib.postgres_ports import ArchiveReport, Engine, Watch
 
 
 @dataclass

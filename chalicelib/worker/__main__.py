@@ -15,7 +15,7 @@ from typing import Protocol
 
 from chalicelib import observability
 from chalicelib.adapters.embedded.processes import die_with_parent
-from chalicelib.bootstrap import Services, build
+from chalicelib.bootstrap.services import Services, build
 from chalicelib.domain.errors import HoldfastError, Internal, LeaseLost, WorkerLost
 from chalicelib.domain.execution import Work
 from chalicelib.settings import Settings, process_environment

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from chalicelib.adapters.system import UlidIds
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
 from chalicelib.domain.connection import Connection, Endpoint

@@ -10,7 +10,7 @@ import pytest
 from app import app
 from chalicelib.api.routes import ALL
 from chalicelib.api.routing import RECORDS, Route
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.job import JobArguments, JobKind

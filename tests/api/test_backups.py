@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, Chore, Lease, Status, Step
 from chalicelib.domain.errors import ErrorInfo

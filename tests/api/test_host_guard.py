@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
 from chalicelib.settings import Settings

@@ -7,7 +7,7 @@ from threading import Timer
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Status
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.project import Project

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import ApiKey, Role, hashed
 from chalicelib.domain.project import Project
 

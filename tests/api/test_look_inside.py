@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.project import Project

@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.project import Project
 from chalicelib.local.objects import etag

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import SslMode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Asked, Backup
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project

@@ -14,7 +14,7 @@ import pytest
 from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.api.routes import ALL
 from chalicelib.api.routing import Route
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.execution import Work

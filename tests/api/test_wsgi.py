@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chalicelib.api.problems import Refused
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.local.server import web_app
 from chalicelib.local.wsgi import read_body

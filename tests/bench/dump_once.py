@@ -17,7 +17,7 @@ from chalicelib.domain.backup import BackupOptions, Compression
 from chalicelib.domain.connection import parse_url
 from chalicelib.domain.progress import Progress
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
-from chalicelib.ports import DumpRequest, Sink
+from chalicelib.postgres_ports import DumpRequest, Sink
 from chalicelib.services.artefact_upload import ArtefactUpload
 
 

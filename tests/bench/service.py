@@ -13,7 +13,7 @@ from statistics import median
 
 import httpx
 
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.record import Insert

@@ -21,7 +21,7 @@ import pytest
 
 from chalicelib.adapters.embedded.processes import start_time
 from chalicelib.adapters.embedded.workflow import Execution, Process, SqliteWorkflow
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.cli.main import run
 from chalicelib.domain.access import Role
 from chalicelib.domain.connection import Connection

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import LockTimeout
 from chalicelib.domain.record import Query
-from chalicelib.ports import Watch
+from chalicelib.postgres_ports import Watch
 from tests.support.world import DUMP
 
 FIELDS = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.connection import Connection
-from chalicelib.ports import SourceReport
+from chalicelib.postgres_ports import SourceReport
 from tests.support.world import ScriptedEngine
 
 CANARY = "canary-pw-31"

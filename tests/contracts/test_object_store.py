@@ -552,7 +552,7 @@ for turn in range(30):
 print("fine")
 """
 COMPLETE_ONE = """
-from chalicelib.ports import Part, Upload
+from chalicelib.ports import (Part, Upload)
 done = made.complete(Upload("k", {upload_id!r}), [Part(1, 4, {etag!r})], size_bytes=4)
 print(done.size_bytes)
 """

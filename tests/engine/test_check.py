@@ -13,7 +13,7 @@ from chalicelib.domain.errors import HoldfastError, IntegrityFailed, Internal, V
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.ports import ArchiveReport
+from chalicelib.postgres_ports import ArchiveReport
 from tests.support.dumping import (
     Bystander,
     Dumped,

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Cancelled, IntegrityFailed, SourceLost
 from chalicelib.domain.restore import RestoreOptions, TargetState
 from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.restore_ports import RestoreFile, RestoreSource
+from chalicelib.postgres_ports import RestoreFile, RestoreSource
 from tests.support.dumping import (
     Bystander,
     Canceller,

@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.restore import RestoreOptions
 from chalicelib.engine.clients import Clients
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.restore_ports import RestoreSource
+from chalicelib.postgres_ports import RestoreSource
 from tests.support.dumping import contents, endpoint_of, execute
 from tests.support.restoring import Bench, foreign, kept, options
 

@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.progress import Progress
 from chalicelib.engine.clients import Clients
-from chalicelib.ports import DumpRequest
+from chalicelib.postgres_ports import DumpRequest
 from tests.support.dumping import Dumper, clients_running, memory_bytes, stub_clients
 
 pytestmark = pytest.mark.postgres

@@ -19,7 +19,7 @@ from typing import Any
 
 from chalicelib.adapters.embedded.processes import die_with_parent
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import Services, build
+from chalicelib.bootstrap.services import Services, build
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.settings import Settings

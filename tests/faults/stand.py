@@ -15,7 +15,7 @@ import psycopg
 
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
 from chalicelib.adapters.system import SystemClock
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import HoldfastError
@@ -25,7 +25,7 @@ from chalicelib.engine.clients import Clients
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
-from chalicelib.ports import Engine
+from chalicelib.postgres_ports import Engine
 from tests.faults.disks import may_mount, small_disk
 from tests.faults.nursery import Order, Trouble
 from tests.faults.processes import Nursery, Worker

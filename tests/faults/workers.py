@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.object_keys import attempt_prefix

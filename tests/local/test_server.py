@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.local.server import ApiServer
 from chalicelib.settings import Settings
 

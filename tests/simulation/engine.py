@@ -19,7 +19,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import AuthenticationFailed, IntegrityFailed, SourceLost
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import ProofReport
-from chalicelib.ports import (
+from chalicelib.postgres_ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,

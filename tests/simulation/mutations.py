@@ -10,7 +10,8 @@ from chalicelib.domain.backup import Backup, SourceCounts, Step, Verification, V
 from chalicelib.domain.errors import HoldfastError, SourceLost
 from chalicelib.domain.object_keys import attempt_prefix
 from chalicelib.domain.record import Replace
-from chalicelib.ports import DumpRequest, DumpResult, Sink, Upload, Watch
+from chalicelib.ports import Upload
+from chalicelib.postgres_ports import DumpRequest, DumpResult, Sink, Watch
 from chalicelib.services import attempt_objects
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.run_backup import BackupRunner

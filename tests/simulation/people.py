@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, BackupOptions, Status
 from chalicelib.domain.errors import HoldfastError
 from chalicelib.domain.job import JobArguments, JobKind

@@ -12,7 +12,8 @@ from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.adapters.embedded.secrets import FileSecrets
 from chalicelib.adapters.embedded.signer import FileSigner
-from chalicelib.bootstrap import Adapters, Services
+from chalicelib.bootstrap.adapters import Adapters
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.audit import Notice
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection, Endpoint
@@ -21,7 +22,8 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.job import Job
 from chalicelib.domain.link import Link
 from chalicelib.domain.record import Query, Record
-from chalicelib.ports import Catalog, Engine, ObjectStore
+from chalicelib.ports import Catalog, ObjectStore
+from chalicelib.postgres_ports import Engine
 from chalicelib.services.projects import NewProject
 from chalicelib.services.run_backup import BackupRunner
 from chalicelib.services.sweeper import Sweeper

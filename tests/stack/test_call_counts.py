@@ -16,7 +16,8 @@ from typing import Final
 import pytest
 
 from chalicelib.adapters.aws.call_counter import CallCounter
-from chalicelib.bootstrap import Services, aws_adapters
+from chalicelib.bootstrap.adapters import aws_adapters
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import (
     Backup,
     BackupOptions,
@@ -28,7 +29,7 @@ from chalicelib.domain.backup import (
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.parts import BASE_PART_BYTES
 from chalicelib.domain.progress import Progress
-from chalicelib.ports import ArchiveReport, DumpRequest, DumpResult, Sink, Watch
+from chalicelib.postgres_ports import ArchiveReport, DumpRequest, DumpResult, Sink, Watch
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink
 from chalicelib.services.progress import LOOK_EVERY_S

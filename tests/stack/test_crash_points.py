@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.execution import Work
 from chalicelib.domain.manifest import digest

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from chalicelib.adapters.aws.link_signer import LambdaLinkSigner
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import StorageFailed
 from chalicelib.domain.object_keys import artefact_key

@@ -17,7 +17,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.execution import Work
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.ports import Watch
+from chalicelib.postgres_ports import Watch
 from chalicelib.worker.__main__ import outcome
 from tests.support.ministack import Ministack, ministack_of
 from tests.support.places import Places, subscribed

@@ -34,7 +34,8 @@ from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.adapters.system import SystemClock
 from chalicelib.api.openapi import document
 from chalicelib.api.routes import ALL
-from chalicelib.bootstrap import Services, embedded_adapters
+from chalicelib.bootstrap.adapters import embedded_adapters
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
 from chalicelib.domain.connection import Connection, Endpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from chalicelib.bootstrap import Adapters
+from chalicelib.bootstrap.adapters import Adapters
 
 PORTS: Final = ("catalog", "store", "signer")
 

@@ -23,7 +23,8 @@ from chalicelib.domain.errors import Cancelled
 from chalicelib.domain.progress import Progress
 from chalicelib.engine.clients import Clients, default_folders
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
-from chalicelib.ports import DumpPlan, DumpRequest, DumpResult, HostGuard, Sink, Watch
+from chalicelib.ports import HostGuard
+from chalicelib.postgres_ports import DumpPlan, DumpRequest, DumpResult, Sink, Watch
 
 RUN_ID = "01TESTRUN"
 CLIENTS = frozenset({"pg_dump", "pg_restore", "sleep", "yes", "sh"})

@@ -8,7 +8,7 @@ from typing import Final
 
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.proof import ProofLevel, ProofReport
-from chalicelib.ports import ProofRequest, Watch
+from chalicelib.postgres_ports import ProofRequest, Watch
 from tests.support.dumping import Bystander, Dumped, Dumper, unpacked
 
 PASSING: Final = re.compile(r"\\(?:un)?restrict|-- (?:Started|Completed|TOC entry|Dependencies)")

@@ -20,8 +20,7 @@ from chalicelib.domain.restore import (
 )
 from chalicelib.engine.clients import Clients, default_folders
 from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
-from chalicelib.ports import Watch
-from chalicelib.restore_ports import RestoreFile, RestoreRequest, RestoreSource
+from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource, Watch
 from tests.support.dumping import Bystander, Dumped, Dumper
 
 PIECE_BYTES = 1 << 16

@@ -21,13 +21,14 @@ import pytest
 
 from chalicelib.adapters.aws.clients import Credentials
 from chalicelib.adapters.aws.kms_signer import fetch_public_key
-from chalicelib.bootstrap import Services, build
+from chalicelib.bootstrap.services import Services, build
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, BackupOptions
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.execution import Work
 from chalicelib.local.server import ApiServer
-from chalicelib.ports import Engine, ObjectStore
+from chalicelib.ports import ObjectStore
+from chalicelib.postgres_ports import Engine
 from chalicelib.services.access import NewKey
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.projects import NewProject

@@ -14,7 +14,8 @@ from chalicelib.adapters.embedded.secrets import FileSecrets
 from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.adapters.embedded.workflow import SqliteWorkflow
 from chalicelib.adapters.system import UlidIds
-from chalicelib.bootstrap import Adapters, Services
+from chalicelib.bootstrap.adapters import Adapters
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import (
     Backup,
     BackupOptions,
@@ -42,7 +43,7 @@ from chalicelib.domain.restore import (
     TargetState,
 )
 from chalicelib.engine.archive import inside
-from chalicelib.ports import (
+from chalicelib.postgres_ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,
@@ -50,11 +51,11 @@ from chalicelib.ports import (
     Estimate,
     ProofRequest,
     Ranges,
+    RestoreRequest,
     Sink,
     SourceReport,
     Watch,
 )
-from chalicelib.restore_ports import RestoreRequest
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.projects import NewProject
 from chalicelib.services.restores import NewRestore

@@ -15,7 +15,7 @@ from chalicelib.adapters.aws.retrying_objects import RetryingObjectStore
 from chalicelib.adapters.embedded.catalog import SqliteCatalog
 from chalicelib.adapters.embedded.objects import DirectoryStore
 from chalicelib.adapters.embedded.signer import FileSigner
-from chalicelib.bootstrap import build
+from chalicelib.bootstrap.services import build
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.services.links import LinkSigner

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.execution import Work

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import (
+from chalicelib.api.requests.backups import (
     BackupPatch,
     BackupQuery,
     BackupRequest,
@@ -24,13 +24,8 @@ from chalicelib.api.routing import (
     Success,
     route,
 )
-from chalicelib.api.views import (
-    BackupPage,
-    BackupProgressView,
-    BackupView,
-    JobView,
-    ProgressView,
-)
+from chalicelib.api.views.backups import BackupPage, BackupProgressView, BackupView
+from chalicelib.api.views.jobs import JobView, ProgressView
 from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, InvalidRequest
 from chalicelib.domain.job import JobArguments, JobKind

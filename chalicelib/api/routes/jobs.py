@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.api.requests import JobQuery
+from chalicelib.api.requests.backups import JobQuery
 from chalicelib.api.routing import VIEWER, Call, route
-from chalicelib.api.views import JobView
+from chalicelib.api.views.jobs import JobView
 from chalicelib.domain.job import Job
 
 

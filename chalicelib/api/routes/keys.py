@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import KeyRequest, PageQuery
+from chalicelib.api.requests.access import KeyRequest
+from chalicelib.api.requests.fields import PageQuery
 from chalicelib.api.routing import ADMIN_EVERYWHERE, NO_CONTENT, Call, Success, route
-from chalicelib.api.views import KeyPage, KeyView, NewKeyView
+from chalicelib.api.views.access import KeyPage, KeyView, NewKeyView
 from chalicelib.domain.access import ApiKey
 from chalicelib.domain.errors import InvalidRequest, NotFound
 from chalicelib.domain.record import Query

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import LinkRequest, PageQuery
+from chalicelib.api.requests.access import LinkRequest
+from chalicelib.api.requests.fields import PageQuery
 from chalicelib.api.routing import (
     FOUND,
     NO_CONTENT,
@@ -17,7 +18,7 @@ from chalicelib.api.routing import (
     Success,
     route,
 )
-from chalicelib.api.views import LinkPage, LinkView, NewLinkView
+from chalicelib.api.views.access import LinkPage, LinkView, NewLinkView
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.link import Link
 from chalicelib.domain.record import Query

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from chalicelib.api import cursors
 from chalicelib.api.connections import changed_connection, new_connection
-from chalicelib.api.requests import EstimateRequest, PageQuery, ProjectCreate, ProjectPatch
+from chalicelib.api.requests.backups import EstimateRequest
+from chalicelib.api.requests.fields import PageQuery
+from chalicelib.api.requests.projects import ProjectCreate, ProjectPatch
 from chalicelib.api.routing import (
     ADMIN,
     ADMIN_EVERYWHERE,
@@ -18,7 +20,8 @@ from chalicelib.api.routing import (
     Success,
     route,
 )
-from chalicelib.api.views import JobView, ProjectPage, ProjectView
+from chalicelib.api.views.jobs import JobView
+from chalicelib.api.views.projects import ProjectPage, ProjectView
 from chalicelib.domain.backup import plan_format
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.project import Project

@@ -10,15 +10,10 @@ import json
 
 from chalicelib.api import cursors
 from chalicelib.api.connections import new_connection
-from chalicelib.api.requests import RestoreQuery, RestoreRequest
+from chalicelib.api.requests.restores import RestoreQuery, RestoreRequest
 from chalicelib.api.routing import JOB_ACCEPTED, OPERATOR, VIEWER, Call, Success, route
-from chalicelib.api.views import (
-    JobView,
-    ProgressView,
-    RestorePage,
-    RestoreProgressView,
-    RestoreView,
-)
+from chalicelib.api.views.jobs import JobView, ProgressView
+from chalicelib.api.views.restores import RestorePage, RestoreProgressView, RestoreView
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Status
 from chalicelib.domain.connection import Connection

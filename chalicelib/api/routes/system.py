@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib import __version__
 from chalicelib.api.openapi import Document, document
 from chalicelib.api.routing import PUBLIC, ROUTES, Call, route
-from chalicelib.api.views import HealthView
+from chalicelib.api.views.answers import HealthView
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
 

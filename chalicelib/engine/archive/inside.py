@@ -13,7 +13,7 @@ from chalicelib.engine.archive.ranges import Windows
 from chalicelib.engine.archive.rows import first_rows
 from chalicelib.engine.archive.toc import Toc
 from chalicelib.engine.archive.toc_reader import read_toc
-from chalicelib.ports import Ranges
+from chalicelib.postgres_ports import Ranges
 
 
 def contents(

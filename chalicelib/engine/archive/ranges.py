@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest, StorageFailed
-from chalicelib.ports import Ranges
+from chalicelib.postgres_ports import Ranges
 
 FIRST_WINDOW_BYTES: Final = 128 << 10
 LAST_WINDOW_BYTES: Final = 4 << 20

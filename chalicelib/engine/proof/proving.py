@@ -20,12 +20,7 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import (
-    Internal,
-    ScratchTooSmall,
-    SourceError,
-    Unsupported,
-)
+from chalicelib.domain.errors import Internal, ScratchTooSmall, SourceError, Unsupported
 from chalicelib.domain.facts import DatabaseFacts
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.proof import (
@@ -64,7 +59,8 @@ from chalicelib.engine.scratch import (
 from chalicelib.engine.server_programs import ServerPrograms
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.versions import parse
-from chalicelib.ports import Clock, ProofRequest, Watch
+from chalicelib.ports import Clock
+from chalicelib.postgres_ports import ProofRequest, Watch
 
 NO_ROLES: Final = ("--no-owner", "--no-privileges")
 """For dumps whose manifest does not name the roles."""

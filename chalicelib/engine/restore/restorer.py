@@ -49,8 +49,8 @@ from chalicelib.engine.restore.run import Command, Pulse, run
 from chalicelib.engine.restore.selection import Chosen, choose_entries, thing_of
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.versions import parse
-from chalicelib.ports import Clock, HostGuard, Watch
-from chalicelib.restore_ports import RestoreFile, RestoreRequest
+from chalicelib.ports import Clock, HostGuard
+from chalicelib.postgres_ports import RestoreFile, RestoreRequest, Watch
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ def _own_folder(scratch: Path) -> Iterator[Path]:
 
 
 class PostgresRestorer:
-    """Implement `restore_ports.Restorer` with the PostgreSQL client programs of this machine."""
+    """Implement `postgres_ports.Restorer` with the PostgreSQL client programs of this machine."""
 
     def __init__(self, settings: RestorerSettings, clock: Clock) -> None:
         """Keep the parts."""

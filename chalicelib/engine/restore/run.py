@@ -21,7 +21,8 @@ from chalicelib.engine.crew import TICK_S
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.pump import feed, killed, widen
 from chalicelib.engine.restore.messages import Findings, Listener
-from chalicelib.ports import Clock, Watch
+from chalicelib.ports import Clock
+from chalicelib.postgres_ports import Watch
 
 PUBLISH_S: Final = 1.0
 LOST_HINT: Final = "Look at the log of the target's server, then restore again."

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from chalicelib.api.connections import changed_connection, new_connection
-from chalicelib.api.requests import ProjectCreate, ProjectPatch
+from chalicelib.api.requests.projects import ProjectCreate, ProjectPatch
 from chalicelib.domain.connection import Endpoint, SslMode
 from chalicelib.domain.errors import InvalidRequest
 

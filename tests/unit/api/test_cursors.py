@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.api import cursors
-from chalicelib.api.requests import BackupQuery, PageQuery
+from chalicelib.api.requests.backups import BackupQuery
+from chalicelib.api.requests.fields import PageQuery
 from chalicelib.domain.backup import Status
 from chalicelib.domain.errors import InvalidRequest
 

@@ -10,7 +10,7 @@ import pytest
 from chalice.local import CustomLocalChalice
 
 from chalicelib.api.application import create_app
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.errors import StorageFailed
 from chalicelib.local.wsgi import ChaliceWsgi
 

@@ -31,7 +31,7 @@ from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest, digest
 from chalicelib.domain.proof import ProofReport
-from chalicelib.ports import (
+from chalicelib.postgres_ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,

@@ -34,7 +34,7 @@ from chalicelib.domain.errors import (
     StorageFailed,
 )
 from chalicelib.domain.proof import ProofReport
-from chalicelib.ports import (
+from chalicelib.postgres_ports import (
     ArchiveReport,
     DumpPlan,
     DumpRequest,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.bootstrap import Services, embedded
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.cli.inline_work import InlineWork
 from chalicelib.cli.interruption import Interruption
 from chalicelib.cli.invocation import Invocation

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.bootstrap import Services, embedded_adapters
+from chalicelib.bootstrap.adapters import embedded_adapters
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.errors import Conflict, Internal
 from chalicelib.domain.execution import Work

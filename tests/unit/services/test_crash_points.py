@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.manifest import digest
 from chalicelib.domain.object_keys import artefact_key

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.adapters.embedded.objects import DirectoryStore
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status, Step
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Conflict, LeaseLost, WorkerLost

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import LeaseLost, NotFound

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain import moves
 from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import Backup, Chore, Status, Step, VerificationLevel
@@ -24,7 +24,8 @@ from chalicelib.domain.manifest import digest, parse_envelope
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Query
-from chalicelib.ports import ObjectStore, Watch
+from chalicelib.ports import ObjectStore
+from chalicelib.postgres_ports import Watch
 from tests.support.world import DUMP, World
 
 

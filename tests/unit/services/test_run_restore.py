@@ -25,7 +25,7 @@ from chalicelib.domain.restore import (
     TableDifference,
     TargetState,
 )
-from chalicelib.ports import Watch
+from chalicelib.postgres_ports import Watch
 from tests.support.world import DUMP, World
 
 TARGET = Connection(Endpoint(host="db.example.org", database="copy"), "canary-77aa")

@@ -14,7 +14,8 @@ from chalicelib.domain.idempotency import Idempotency
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.link import Link
 from chalicelib.domain.record import Insert, Query, Replace
-from chalicelib.ports import ObjectStore, Upload, Watch
+from chalicelib.ports import ObjectStore, Upload
+from chalicelib.postgres_ports import Watch
 from chalicelib.services.attempt_objects import LATE_WRITES
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink

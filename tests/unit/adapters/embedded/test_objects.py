@@ -24,7 +24,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CRASHING = """
 from chalicelib.adapters.embedded.file_lock import locked
 from chalicelib.adapters.embedded.objects import DirectoryStore
-from chalicelib.ports import PartLimits
+from chalicelib.ports import (PartLimits)
 limits = PartLimits(min_part_bytes=1, max_part_bytes=100, max_parts=100)
 store = DirectoryStore(folder, b"key", "http://localhost", limits=limits)
 """

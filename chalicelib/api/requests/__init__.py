@@ -1,0 +1,1 @@
+"""What callers may send: bodies and queries, one module per resource."""

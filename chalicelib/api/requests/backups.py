@@ -1,0 +1,129 @@
+"""What callers may send about backups and jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from chalicelib.api.requests.fields import (
+    WHOLE,
+    Body,
+    Instant,
+    Lines,
+    OneLine,
+    PageQuery,
+    QueryString,
+    RecordId,
+    TagMap,
+    changes_something,
+)
+from chalicelib.domain.backup import (
+    Asked,
+    BackupOptions,
+    BackupType,
+    Component,
+    Compression,
+    Format,
+    Status,
+    Trigger,
+)
+from chalicelib.domain.contents import MAX_ROWS
+from chalicelib.services.jobs import MAX_WAIT_S
+
+
+class OptionFields(Body):
+    """Say which part of a database to take and how; None leaves the choice to the engine."""
+
+    type: BackupType = BackupType.FULL
+    compression: Compression | None = None
+    format: Format | None = None
+    components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)] = (
+        Component.DATABASE,
+    )
+    engine: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "auto"
+    verification: Asked | None = None
+
+    @property
+    def options(self) -> BackupOptions:
+        """The options as the domain knows them."""
+        return BackupOptions(
+            type=self.type,
+            compression=self.compression,
+            format=self.format,
+            components=self.components,
+            engine=self.engine,
+            verification=self.verification,
+        )
+
+
+class EstimateRequest(OptionFields):
+    """Ask how large a backup would be."""
+
+
+class BackupRequest(OptionFields):
+    """Ask for a backup."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "project_id": "01JD0000000000000000000000",
+                    "compression": "zstd",
+                    "trigger": "pre-migration",
+                    "tags": {"migration": "0042", "git": "4f2d9c1"},
+                }
+            ]
+        }
+    )
+
+    project_id: RecordId
+    name: OneLine | None = None
+    description: Lines = ""
+    trigger: Trigger = Trigger.MANUAL
+    tags: TagMap = {}
+
+
+class BackupPatch(Body):
+    """Change what people say of a backup; a field left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    name: OneLine | None = None
+    description: Lines | None = None
+    tags: TagMap | None = None
+    locked: bool | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        return changes_something(self)
+
+
+class VerifyRequest(Body):
+    """Ask for a verification; `proof` is by digests, `archive` reads the dump without a restore."""
+
+    level: Asked = Asked.ARCHIVE
+
+
+class RowsRequest(Body):
+    """Ask for the first rows of a table."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS), WHOLE] = 20
+
+
+class BackupQuery(PageQuery):
+    """Ask for backups; `from` counts, `to` does not, both by time of creation."""
+
+    project: RecordId | None = None
+    status: Status | None = None
+    type: BackupType | None = None
+    trigger: Trigger | None = None
+    since: Annotated[Instant | None, Field(alias="from")] = None
+    until: Annotated[Instant | None, Field(alias="to")] = None
+    q: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class JobQuery(QueryString):
+    """Ask for a job; `wait` is how many seconds the answer may wait for its end."""
+
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT_S, allow_inf_nan=False)] = 0.0

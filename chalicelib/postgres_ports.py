@@ -1,0 +1,294 @@
+"""What workers do with PostgreSQL, as Protocols with their contracts; see `ports` for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format, SourceCounts
+from chalicelib.domain.block_digest import BlockDigest
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
+from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
+from chalicelib.domain.restore import Preflight, RestoreOptions, RestoreReport, TargetState
+
+
+class Watch(Protocol):
+    """Be asked, at least twice a second, whether the work may go on."""
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Publish progress, if any; raise Cancelled, LeaseLost or DeadlineExceeded to stop."""
+        ...
+
+
+class Sink(Protocol):
+    """Take the bytes of one artefact in order. Its opener completes or aborts it."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take a chunk; StorageFailed when it cannot be kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """Say what a connection test found.
+
+    `clients` are the versions at hand that can dump this server; `problems` are sentences on what
+    would make a backup fail, `warnings` on what to mend.
+    """
+
+    server_version: str
+    database: str
+    user: str
+    tls: bool
+    is_superuser: bool
+    bypasses_rls: bool
+    is_replica: bool
+    clients: tuple[str, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Say what a backup would take: bytes as the catalogue has them, times in seconds."""
+
+    tables: int
+    table_bytes: int
+    large_objects: int
+    database_bytes: int
+
+
+@dataclass(frozen=True)
+class DumpPlan:
+    """Say how a dump will be made; every choice is taken.
+
+    `restore_needs` is the oldest major of pg_restore (of psql, for a plain dump) that reads it.
+    """
+
+    type: BackupType
+    format: Format
+    compression: Compression
+    engine: str
+    server_version: str
+    client_version: str
+    restore_needs: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DumpResult:
+    """Say what a dump saw. `raw_bytes` is set where the engine itself saw the raw stream."""
+
+    counts: SourceCounts
+    raw_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ArchiveReport:
+    """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds.
+
+    `blocks` are the digests of an archive's blocks; a plain dump has none.
+    """
+
+    raw_bytes: int
+    read_by: str
+    blocks: tuple[BlockDigest, ...] = ()
+
+
+class Ranges(Protocol):
+    """Give parts of one stored archive."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How long the archive is."""
+        ...
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end`; StorageFailed when the store fails."""
+        ...
+
+
+@dataclass(frozen=True)
+class DumpRequest:
+    """Say what to dump: a plan for one connection, and a name that marks its sessions."""
+
+    connection: Connection
+    plan: DumpPlan
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ProofRequest:
+    """Say what to prove, and what is known of it.
+
+    `blocks` are the digests on record; where there are none, the dump's own text is the measure.
+    With `against` the copy is compared with that database as it is now, rows in any order.
+    """
+
+    level: ProofLevel
+    type: BackupType
+    format: Format
+    compression: Compression
+    server_version: str
+    client_version: str
+    counts: SourceCounts
+    blocks: tuple[BlockDigest, ...]
+    stored_bytes: int
+    raw_bytes: int | None = None
+    assertions: tuple[Assertion, ...] = ()
+    against: Connection | None = None
+
+
+class Engine(Protocol):
+    """Do the PostgreSQL work. Every call may raise a SourceError or Internal, dump also DumpFailed.
+
+    Whatever a call starts (processes, sessions, files) has ended when it returns or raises.
+    """
+
+    def test(self, connection: Connection) -> SourceReport:
+        """Reach the server and say what a backup would meet."""
+        ...
+
+    def databases(self, connection: Connection) -> tuple[str, ...]:
+        """List the databases of the server that can be backed up, without templates."""
+        ...
+
+    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
+        """Size the work from the catalogue, without reading rows."""
+        ...
+
+    def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
+        """Choose client, codec and engine for this server, or say why none fits."""
+        ...
+
+    def dump(
+        self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
+    ) -> DumpResult:
+        """Dump into sinks, one per artefact name of `object_keys.dump_names`.
+
+        Returning means: every child exited with 0, every stream ended, and bytes came. What a
+        sink raises passes through unchanged. Progress carries the request's `run_id` as its id.
+        """
+        ...
+
+    def check(
+        self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
+    ) -> ArchiveReport:
+        """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        ...
+
+    def prove(
+        self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
+    ) -> ProofReport:
+        """Restore a dump into a scratch server and compare the copy with what is known.
+
+        `open_artefact` gives the bytes of an artefact of `object_keys.dump_names`, possibly more
+        than once. What differs, and why a proof could not be made, stands in the report;
+        IntegrityFailed when the dump cannot even be read.
+        """
+        ...
+
+    def contents(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], watch: Watch
+    ) -> ArchiveContents:
+        """List what an archive of format custom holds, reading its head only.
+
+        `blocks` are what a full read found, or nothing; they tell sizes that the archive itself
+        does not know. IntegrityFailed for what is no such archive.
+        """
+        ...
+
+    def rows(
+        self, source: Ranges, blocks: tuple[BlockDigest, ...], wanted: RowsWanted, watch: Watch
+    ) -> TableRows:
+        """Decode the first rows of one table, reading little else where its place is known.
+
+        Where neither the archive nor `blocks` know the place, everything before it is read.
+        NotFound when the archive has no rows of such a table; InvalidRequest when the name fits
+        several.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class RestoreFile:
+    """Give the bytes of an artefact: `open` yields them from the first, as often as it is called.
+
+    `path` is set where they lie in a file, which several processes may then read at once.
+    """
+
+    open: Callable[[], Iterator[bytes]]
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class RestoreSource:
+    """Describe what is restored; None where nobody recorded it.
+
+    `schema` is the archive of definitions beside a dump of type data. `is_ours` says that a
+    signature of ours covers every byte.
+    """
+
+    main: RestoreFile
+    schema: RestoreFile | None
+    type: BackupType | None
+    format: Format
+    compression: Compression
+    server_version: str | None
+    restore_needs: str | None
+    counts: SourceCounts | None
+    is_ours: bool
+
+    @classmethod
+    def described(
+        cls, manifest: Manifest, files: Sequence[RestoreFile], *, is_ours: bool
+    ) -> RestoreSource:
+        """Return what a manifest describes; `files` are its artefacts, in its order."""
+        return cls(
+            main=files[0],
+            schema=files[1] if len(files) > 1 else None,
+            type=manifest.type,
+            format=manifest.format,
+            compression=manifest.compression,
+            server_version=manifest.server_version,
+            restore_needs=manifest.restore_needs,
+            counts=manifest.counts,
+            is_ours=is_ours,
+        )
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """Say what goes where and how; `run_id` marks the sessions on the target."""
+
+    source: RestoreSource
+    connection: Connection
+    options: RestoreOptions
+    run_id: str
+
+
+class Restorer(Protocol):
+    """Bring archives back. Every call may raise the SourceError classes, about the target.
+
+    Whatever a call starts (processes, sessions, files) has ended when it returns or raises.
+    """
+
+    def preflight(self, request: RestoreRequest, watch: Watch) -> Preflight:
+        """Say what a restore would meet; changes nothing."""
+        ...
+
+    def restore(
+        self, request: RestoreRequest, reached: Callable[[TargetState], None], watch: Watch
+    ) -> RestoreReport:
+        """Restore, then compare the rows of the target with the recorded counts.
+
+        The preflight comes first, and its first problem is raised before anything is changed.
+        `reached` is called before the target changes for the first time, and once all is restored.
+        Objects that the target refused are errors in the report, not exceptions.
+        """
+        ...
