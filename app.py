@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from chalicelib import observability
-from chalicelib.api.application import create_app
 from chalicelib.bootstrap.services import Services, build
+from chalicelib.dashboard.application import create_web_app
 from chalicelib.events.link_signer import redeem
 from chalicelib.settings import Settings, process_environment
 
@@ -19,7 +19,7 @@ def services() -> Services:
     return build(Settings.read(environment))
 
 
-app = create_app(services)
+app = create_web_app(services)
 
 
 @app.lambda_function(name="link_signer")  # type: ignore[untyped-decorator] # Chalice has no types

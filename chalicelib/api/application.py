@@ -26,7 +26,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 METHOD_NOT_ALLOWED: Final = 405
 
 
-def _fresh_id() -> str:
+def fresh_id() -> str:
+    """Return a name for something that happens now."""
     return str(ULID())
 
 
@@ -34,7 +35,7 @@ def create_app(
     services: Callable[[], Services],
     *,
     factory: Callable[..., Chalice] = Chalice,
-    new_id: Callable[[], str] = _fresh_id,
+    new_id: Callable[[], str] = fresh_id,
 ) -> Chalice:
     """Return an application over services that are asked for with the first request.
 

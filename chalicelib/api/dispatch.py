@@ -52,7 +52,7 @@ class Dispatcher:
         services = self.services()
         actor = _admitted(services, route.allow, request)
         call = Call(services, actor)
-        arguments: dict[str, object] = {"call": call, **_path_arguments(call, values)}
+        arguments: dict[str, object] = {"call": call, **path_arguments(call, values)}
         # Read even where the handler takes neither, so that a field nobody knows never passes.
         arguments["query"] = parse_query(route.query, query_values(request))
         arguments["body"] = parse_body(route.body, request)
@@ -83,7 +83,7 @@ class Dispatcher:
 
 def _admitted(services: Services, allow: Allow, request: Request) -> Actor:
     if allow.role is None:
-        services.rate_limits.stranger(_address(request))
+        services.rate_limits.stranger(address_of(request))
         return NOBODY
     # First who, then whether: the role a route needs is no news for people without a key.
     actor = _authenticated(services, request)
@@ -104,11 +104,12 @@ def _authenticated(services: Services, request: Request) -> Actor:
     except Unauthenticated:
         # Counted after the look at the key: with 256 random bits nobody guesses one, and so
         # nobody can lock out the owners of valid keys behind the same address.
-        services.rate_limits.stranger(_address(request))
+        services.rate_limits.stranger(address_of(request))
         raise
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Return where a request comes from."""
     # API Gateway's own word; a header such as X-Forwarded-For is anybody's.
     return str(request.context.get("identity", {}).get("sourceIp", ""))
 
@@ -120,7 +121,8 @@ def _bearer(request: Request) -> str:
     return str(token.strip())
 
 
-def _path_arguments(call: Call, values: Mapping[str, str]) -> dict[str, object]:
+def path_arguments(call: Call, values: Mapping[str, str]) -> dict[str, object]:
+    """Load the records that a path names, as far as the caller sees them."""
     found: dict[str, object] = {}
     for name, value in values.items():
         kind = RECORDS.get(name)

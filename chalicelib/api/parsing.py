@@ -96,7 +96,7 @@ def _refused(error: ValidationError, where: str) -> Refused:
     fields = tuple(
         FieldProblem(
             field=".".join(_shown(part) for part in one["loc"]) or where,
-            message=_sentence(one["msg"]),
+            message=sentence(one["msg"]),
         )
         for one in found[:MAX_FIELD_PROBLEMS]
     )
@@ -108,6 +108,7 @@ def _shown(part: object) -> str:
     return str(part) if _IDENTIFIER.fullmatch(str(part)) else "(key)"
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """Return what pydantic says of a value in our own form: small letter first, no full stop."""
     text = message.removeprefix("Value error, ").removesuffix(".")
     return text[:1].lower() + text[1:]

@@ -31,6 +31,7 @@ from chalicelib.services.restores import Restores
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.run_restore import RestoreDeadlines, RestoreRunner
+from chalicelib.services.sessions import Sessions
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.trusted_backup import TrustedBackups
 from chalicelib.settings import Settings
@@ -52,6 +53,11 @@ class Services:
     def access(self) -> Access:
         """The keys."""
         return Access(self.ledger, self._operator_token)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions of browsers."""
+        return Sessions(self.ledger, self.access)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

@@ -12,10 +12,10 @@ from chalice.local import CustomLocalChalice
 from waitress import wasyncore
 from waitress.server import create_server
 
-from chalicelib.api.application import create_app
 from chalicelib.api.parsing import MAX_BODY_BYTES
 from chalicelib.bootstrap.services import Services
 from chalicelib.bootstrap.stores import link_key
+from chalicelib.dashboard.application import create_web_app
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
 from chalicelib.local.objects import PREFIX, ObjectsWsgi
 from chalicelib.local.refusals import RefusingChannel
@@ -44,7 +44,7 @@ def web_app(services: Services) -> WebApp:
     """Return the whole service as one WSGI application."""
     adapters = services.adapters
     return WebApp(
-        api=ChaliceWsgi(create_app(lambda: services, factory=CustomLocalChalice)),
+        api=ChaliceWsgi(create_web_app(lambda: services, factory=CustomLocalChalice)),
         objects=ObjectsWsgi(adapters.store, adapters.clock, link_key(services.settings)),
     )
 

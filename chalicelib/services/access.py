@@ -65,17 +65,22 @@ class Access:
         """Return who holds this token; Unauthenticated for every other one, without saying why."""
         if self.operator_token is not None and matches(token, hashed(self.operator_token)):
             return Actor(OPERATOR, Role.ADMIN)
+        return _actor(self.key_of(token))
+
+    def key_of(self, token: str) -> ApiKey:
+        """Return the key behind this token; Unauthenticated for every other, as `authenticate`."""
         parts = split_token(token)
         if parts is None:
             raise _refused()
         key_id, secret = parts
-        try:
-            key = self.ledger.catalog.get(ApiKey, key_id)
-        except NotFound as error:
-            raise _refused() from error
-        if not matches(secret, key.secret_sha256) or not _alive(key, self.ledger.clock.now()):
+        key = self._living(key_id)
+        if not matches(secret, key.secret_sha256):
             raise _refused()
-        return Actor(f"key:{key.id}", key.role, key.projects)
+        return key
+
+    def holder(self, key_id: str) -> Actor:
+        """Return who holds this key now; Unauthenticated when it is no longer valid."""
+        return _actor(self._living(key_id))
 
     def find(self, query: Query[ApiKey]) -> Page[ApiKey]:
         """Return one page of keys, newest first, revoked ones included."""
@@ -92,8 +97,21 @@ class Access:
 
         return self.ledger.apply(ApiKey, key_id, decide)
 
+    def _living(self, key_id: str) -> ApiKey:
+        try:
+            key = self.ledger.catalog.get(ApiKey, key_id)
+        except NotFound as error:
+            raise _refused() from error
+        if not _alive(key, self.ledger.clock.now()):
+            raise _refused()
+        return key
+
     def _event(self, actor: str, key: ApiKey, action: str) -> Insert:
         return self.ledger.event(actor, action, key.id, name=key.name, role=key.role.value)
+
+
+def _actor(key: ApiKey) -> Actor:
+    return Actor(f"key:{key.id}", key.role, key.projects)
 
 
 def _alive(key: ApiKey, now: datetime) -> bool:

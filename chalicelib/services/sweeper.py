@@ -23,6 +23,7 @@ from chalicelib.domain.link import MAX_LIFETIME, Link
 from chalicelib.domain.object_keys import backup_prefix
 from chalicelib.domain.record import Query, Record, Remove, Replace, Write, id_floor
 from chalicelib.domain.restore import Restore
+from chalicelib.domain.session import LIFETIME, Session
 from chalicelib.ports import ObjectStore, Signer, Upload, Workflow
 from chalicelib.services import attempt_objects
 from chalicelib.services.backups import Backups
@@ -235,8 +236,10 @@ class Sweeper:
             limit=PAGE,
             keep=lambda job: job.status.is_terminal,
         )
+        old_sessions = Query(Session, before_id=id_floor(now - LIFETIME), limit=PAGE)
         removals = [
             *self.ledger.catalog.find(old_links).items,
+            *self.ledger.catalog.find(old_sessions).items,
             *self.ledger.catalog.find(old_jobs).items,
             *self._old_requests(),
         ]

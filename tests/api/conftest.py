@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,15 +15,14 @@ import pytest
 from chalicelib.adapters.system import UlidIds
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
-from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
+from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection, Endpoint
-from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Insert
 from chalicelib.local.server import web_app
 from chalicelib.services.access import NewKey
 from chalicelib.services.projects import NewProject
 from tests.support import seaweedfs
+from tests.support.completed import stored_backup
 from tests.support.stack import AWS, EMBEDDED, SETS, aws_settings, embedded_settings, opened_with
 
 PUBLIC_URL = "http://holdfast.test"
@@ -122,28 +120,7 @@ def make_backup(services: Services) -> Callable[..., Backup]:
     """Store a completed backup with its object; any field of the record can be given."""
 
     def make(project: Project, content: bytes = b"PGDMP and more", **fields: object) -> Backup:
-        now = services.ledger.clock.now()
-        given: dict[str, object] = {
-            "id": services.ledger.ids.new(),
-            "project_id": project.id,
-            "name": "nightly",
-            "requested_by": "test",
-            "created_at": now,
-            "started_at": now,
-            "completed_at": now,
-            "status": Status.COMPLETED,
-            "attempt": 1,
-            "format": Format.CUSTOM,
-            "compression": Compression.GZIP,
-            "stored_bytes": len(content),
-        }
-        backup = Backup.model_validate(given | fields)
-        if backup.status is Status.COMPLETED:
-            backup = backup.model_copy(update={"artefacts": (_artefact(backup, content),)})
-            key = backup.artefacts[0].key
-            services.adapters.store.put(key, content, content_type="application/octet-stream")
-        services.ledger.catalog.commit([Insert(backup)])
-        return backup.model_copy(update={"revision": 1})
+        return stored_backup(services, project, content, **fields)
 
     return make
 
@@ -151,12 +128,3 @@ def make_backup(services: Services) -> Callable[..., Backup]:
 @pytest.fixture
 def backup(make_backup: Callable[..., Backup], project: Project) -> Backup:
     return make_backup(project)
-
-
-def _artefact(backup: Backup, content: bytes) -> Artefact:
-    return Artefact(
-        name="database.dump",
-        key=artefact_key(backup, "database.dump"),
-        stored_bytes=len(content),
-        checksum=Checksum(value=hashlib.sha256(content).hexdigest()),
-    )

@@ -11,6 +11,7 @@ from app import app
 from chalicelib.api.routes import ALL
 from chalicelib.api.routing import RECORDS, Route
 from chalicelib.bootstrap.services import Services
+from chalicelib.dashboard.pages import ALL as PAGES
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.job import JobArguments, JobKind
@@ -53,8 +54,9 @@ def ids(services: Services, project: Project, backup: Backup) -> dict[str, str]:
 
 def test_every_route_of_the_application_is_described() -> None:
     served = {(method, path) for path, methods in app.routes.items() for method in methods}
+    pages = {(one.method, one.path) for one in PAGES}
 
-    assert served == {(one.method, one.path) for one in ALL}
+    assert served == {(one.method, one.path) for one in ALL} | pages
 
 
 def test_what_needs_no_key_is_this_and_nothing_else() -> None:

@@ -1,0 +1,60 @@
+"""Templates into pages. Everything is escaped unless a template says otherwise, and none does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from chalicelib.dashboard import formatting
+from chalicelib.dashboard.assets import asset_version
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Hold what every page shows around its own content.
+
+    `prefix` is the stage that API Gateway puts before all paths, or nothing.
+    """
+
+    prefix: str
+    csrf: str | None
+    role: str | None
+    path: str
+    notice: str | None = None
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates of the package, compiled once; a name nobody gave is an error."""
+    made = Environment(
+        loader=PackageLoader("chalicelib.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("size", "duration", "ago", "moment", "number"):
+        made.filters[name] = getattr(formatting, name)
+    return made
+
+
+def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
+    """Return a page as HTML."""
+
+    def url(path: str) -> str:
+        return frame.prefix + path
+
+    def asset(name: str) -> str:
+        return f"{frame.prefix}/dashboard/static/{name}?v={asset_version(name)}"
+
+    return environment().get_template(template).render(frame=frame, url=url, asset=asset, **values)
+
+
+def stage_prefix(public_url: str) -> str:
+    """Return the path below which all of ours live."""
+    return urlsplit(public_url).path.rstrip("/")
