@@ -41,6 +41,7 @@ NOTICES: Final = MappingProxyType(
     {
         "started": "The backup has been asked for.",
         "cancelled": "The backup is being cancelled.",
+        "stopping": "The restore is being cancelled.",
         "saved": "Saved.",
         "deleted": "Deleted.",
         "verifying": "A worker is reading the backup again.",
@@ -75,11 +76,13 @@ class PageDispatcher:
     def _answered(
         self, route: PageRoute, visit: Visit, request: Request, values: Mapping[str, str]
     ) -> Response:
+        # First whether the form is theirs: nobody else hears what a path's id leads to.
+        fields = _checked_fields(visit, request) if route.form is not None else {}
         arguments = path_arguments(visit.call, values)
         arguments["query"] = parse_query(route.query, _without_notice(request))
         try:
             if route.form is not None:
-                arguments["form"] = read_form(route.form, _checked_fields(visit, request))
+                arguments["form"] = read_form(route.form, fields)
             # Counted only now: a form that is refused anyway starts nothing.
             if route.starts_work:
                 visit.services.rate_limits.start(visit.actor)

@@ -21,7 +21,7 @@ XSS = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "'><svg onload=alert(1)>",
-    "{{ 7 * 7 }}",
+    "{{ 7777 * 7777 }}",
     "javascript:alert(1)",
     "</textarea><script>alert(1)</script>",
 ]
@@ -34,7 +34,11 @@ def _name(route: PageRoute) -> str:
 
 def _path(route: PageRoute, project: Project, backup_id: str) -> str:
     return route.path.format(
-        project_id=project.id, backup_id=backup_id, job_id="01JD0000000000000000000000", name="x"
+        project_id=project.id,
+        backup_id=backup_id,
+        job_id="01JD0000000000000000000000",
+        restore_id="01JD0000000000000000000000",
+        name="x",
     )
 
 
@@ -135,7 +139,7 @@ def test_what_people_write_is_shown_and_never_run(
     seen = "".join(browser.see(path) for path in pages)
 
     assert text not in seen or not set(text) & set("<>\"'")
-    assert "49" not in seen.replace(backup.id, "") or "7 * 7" not in text
+    assert str(7777 * 7777) not in seen
 
 
 def test_every_page_allows_scripts_and_styles_of_its_own_files_only(browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""A person without a terminal, in a real browser: sign in, project, backup, progress, download."""
+"""A person without a terminal, in a real browser, from the first sign-in to a restore."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ from chalicelib.local.postgres import LocalPostgres
 from chalicelib.local.sample_data import load
 
 BACKUP_MS = 60_000
+PAGES = (
+    "/",
+    "/dashboard/backups/history",
+    "/dashboard/projects/new",
+    "/dashboard/restores",
+    "/session/new",
+)
 VIEWPORTS = {"desk": (1200, 800), "phone": (390, 800)}
 
 
@@ -81,6 +88,11 @@ def shop_url(database: Callable[..., Connection], postgres18: LocalPostgres) -> 
 
 
 @pytest.fixture
+def empty_url(database: Callable[..., Connection], postgres18: LocalPostgres) -> str:
+    return postgres18.url(database(postgres18).endpoint.database)
+
+
+@pytest.fixture
 def signed_in(page: Page, up: Up) -> Page:
     page.goto(up.url)
     page.fill("#key", up.key)
@@ -90,13 +102,12 @@ def signed_in(page: Page, up: Up) -> Page:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_a_person_backs_up_and_downloads(signed_in: Page, shop_url: str, tmp_path: Path) -> None:
+def test_a_person_backs_up_downloads_and_restores(
+    signed_in: Page, shop_url: str, empty_url: str, tmp_path: Path
+) -> None:
     page = signed_in
     page.click("a.button:has-text('Add a project')")
-    page.fill("#url", shop_url)
-    page.fill("#name", "Shop")
-    page.click("button:has-text('Add and try')")
-    expect(page.locator("h1")).to_have_text("Shop")
+    _add_project(page, shop_url, "Shop")
 
     page.click("section a:has-text('Back up now')")
     page.fill("#description", "by hand")
@@ -110,6 +121,23 @@ def test_a_person_backs_up_and_downloads(signed_in: Page, shop_url: str, tmp_pat
     assert dump.read_bytes()[:5] == b"PGDMP"
     page.click("nav a:has-text('Overview')")
     expect(page.locator("h1")).to_contain_text("Everything is all right.")
+
+    page.click("nav a:has-text('Projects')")
+    page.click("a.button:has-text('Add a project')")
+    _add_project(page, empty_url, "Copy")
+    page.click("nav a:has-text('Restores')")
+    page.click("a.button:has-text('Restore a backup')")
+    label = page.locator("#project option:has-text('Copy')").get_attribute("value")
+    page.select_option("#project", label)
+    page.click("button:has-text('Look what would happen')")
+    page.wait_for_selector("#confirm", timeout=BACKUP_MS)
+    page.fill("#confirm", "somewhere/else")
+    page.click("main form button:has-text('Restore')")
+    expect(page.locator("#confirm-wrong")).to_be_visible()
+    page.fill("#confirm", f"127.0.0.1/{empty_url.rpartition('/')[2]}")
+    page.click("main form button:has-text('Restore')")
+    expect(page.locator("h2:has-text('The copy is equal')")).to_be_visible(timeout=BACKUP_MS)
+
     page.click("button:has-text('Sign out')")
     expect(page.locator("#key")).to_be_visible()
 
@@ -124,7 +152,13 @@ def test_no_page_keeps_anybody_out(signed_in: Page, up: Up, viewport: str, colou
     page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
-    for path in ("/", "/dashboard/backups/history", "/dashboard/projects/new", "/session/new"):
+    for path in (
+        "/",
+        "/dashboard/backups/history",
+        "/dashboard/projects/new",
+        "/dashboard/restores",
+        "/session/new",
+    ):
         page.goto(up.url + path)
         # handed over by the debugger, which the pages' own policy does not bind
         page.evaluate(axe)
@@ -150,3 +184,10 @@ def test_the_progress_says_so_while_nobody_answers(page: Page, up: Up) -> None:
     page.evaluate(script)
 
     expect(page.locator("backup-progress")).to_contain_text("does not answer")
+
+
+def _add_project(page: Page, url: str, name: str) -> None:
+    page.fill("#url", url)
+    page.fill("#name", name)
+    page.click("button:has-text('Add and try')")
+    expect(page.locator("h1")).to_have_text(name)

@@ -30,14 +30,16 @@ def request_restore(call: Call, body: RestoreRequest, idempotency_key: str | Non
     restored, which must not be there yet. A target that is no project, and `clean`, need the role
     admin.
     """
-    new = _new(call, body, idempotency_key)
+    new = new_restore(call, body, idempotency_key)
     return RestoreView.of(call.services.restores.request(call.actor.name, new))
 
 
 @route("POST /v1/restores/preflight", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def preflight_restore(call: Call, body: RestoreRequest) -> JobView:
     """Let a worker say what a restore would meet; changes nothing."""
-    return JobView.of(call.services.restores.preflight(call.actor.name, _new(call, body, None)))
+    return JobView.of(
+        call.services.restores.preflight(call.actor.name, new_restore(call, body, None))
+    )
 
 
 @route("GET /v1/restores", VIEWER)
@@ -79,7 +81,8 @@ def cancel_restore(call: Call, restore: Restore) -> RestoreView:
     return RestoreView.of(call.services.restores.cancel(call.actor.name, restore.id))
 
 
-def _new(call: Call, body: RestoreRequest, idempotency_key: str | None) -> NewRestore:
+def new_restore(call: Call, body: RestoreRequest, idempotency_key: str | None) -> NewRestore:
+    """Return what is asked for, after looking whether this caller may; Forbidden when not."""
     target = _target(call, body)
     if body.clean and not call.actor.may(Role.ADMIN):
         raise Forbidden("a restore that drops things needs the role admin")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from chalicelib.dashboard.pages import backup, files, history, manual, overview, projects, sessions
+from chalicelib.dashboard.pages import (
+    backup,
+    files,
+    history,
+    manual,
+    overview,
+    projects,
+    restore,
+    sessions,
+)
 from chalicelib.dashboard.routing import PAGES, PageRoute
 
 # Each module registers its pages when it is imported; naming them here keeps that in one place.
-MODULES: Final = (sessions, files, overview, manual, history, backup, projects)
+MODULES: Final = (sessions, files, overview, manual, history, backup, restore, projects)
 ALL: Final[tuple[PageRoute, ...]] = tuple(PAGES)

@@ -2,11 +2,12 @@
 //
 // It needs nothing but the address of the progress in JSON, of the API or of the dashboard. It asks
 // more slowly when nothing moves or nobody answers, stops while its page is hidden, and fires
-// `ended` with the last answer. Without `stay` it loads the page again at the end.
+// `ended` with the last answer. Without `stay` it loads the page again at the end. Restores and jobs
+// name their own `steps`, separated by blanks.
 const FASTEST_MS = 1000;
 const SLOWEST_MS = 15000;
 const ENDED = new Set(["completed", "failed", "cancelled"]);
-const STEPS = ["prepare", "dump", "verify", "seal", "complete"];
+const STEPS = "prepare dump verify seal complete";
 
 const size = (count) => {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -36,8 +37,10 @@ class BackupProgress extends HTMLElement {
   #timer = 0;
   #last = "";
   #parts = {};
+  #steps = [];
 
   connectedCallback() {
+    this.#steps = (this.getAttribute("steps") ?? STEPS).split(" ").filter(Boolean);
     this.#build();
     document.addEventListener("visibilitychange", this.#visible);
     this.#ask();
@@ -55,7 +58,7 @@ class BackupProgress extends HTMLElement {
 
   #build() {
     const steps = element("ol", { class: "steps-line", "aria-label": "Steps" });
-    for (const name of STEPS) {
+    for (const name of this.#steps) {
       const step = element("li", { "data-step": name });
       step.textContent = name;
       steps.append(step);
@@ -99,13 +102,13 @@ class BackupProgress extends HTMLElement {
 
   #show({ status, step, progress }) {
     const { steps, bar, text, table, said } = this.#parts;
-    const reached = status === "completed" ? STEPS.length : STEPS.indexOf(step);
+    const reached = status === "completed" ? this.#steps.length : this.#steps.indexOf(step);
     [...steps.children].forEach((item, index) => {
       item.className = index < reached ? "done" : index === reached ? "now" : "";
     });
-    const words = status === "pending" ? "waiting for a worker" : ENDED.has(status) ? status : step;
+    const words = status === "pending" ? "waiting for a worker" : ENDED.has(status) || !step ? status : step;
     if (said.textContent !== words) said.textContent = words;
-    if (progress && progress.fraction !== null && step === "dump") bar.value = progress.fraction;
+    if (progress && progress.fraction !== null && progress.fraction < 1) bar.value = progress.fraction;
     else if (status === "completed") bar.value = 1;
     else bar.removeAttribute("value");
     text.textContent = progress ? this.#figures(progress) : words;
@@ -122,7 +125,7 @@ class BackupProgress extends HTMLElement {
   }
 
   #gone() {
-    this.#parts.text.textContent = "This backup has been deleted.";
+    this.#parts.text.textContent = "This is no longer there.";
     this.#parts.table.textContent = "";
     this.#parts.bar.hidden = true;
   }
