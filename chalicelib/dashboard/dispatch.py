@@ -77,7 +77,7 @@ class PageDispatcher:
         self, route: PageRoute, visit: Visit, request: Request, values: Mapping[str, str]
     ) -> Response:
         # First whether the form is theirs: nobody else hears what a path's id leads to.
-        fields = _checked_fields(visit, request) if route.form is not None else {}
+        fields = _checked_fields(route, visit, request) if route.form is not None else {}
         arguments = path_arguments(visit.call, values)
         arguments["query"] = parse_query(route.query, _without_notice(request))
         try:
@@ -136,19 +136,25 @@ def _visit(services: Services, route: PageRoute, request: Request) -> Visit:
     return visit
 
 
-def _checked_fields(visit: Visit, request: Request) -> dict[str, str]:
+def _checked_fields(route: PageRoute, visit: Visit, request: Request) -> dict[str, str]:
     if len(request.raw_body) > MAX_BODY_BYTES:
         raise too_large()
     if not request.headers.get("content-type", "").startswith(FORM_TYPE):
         raise Forbidden("this takes forms only")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise _foreign()
     fields = read_fields(request.raw_body)
-    expected = visit.csrf
-    # Whoever signs in has no session whose rights a foreign page could use.
+    # Whoever signs in uses no session's rights, not even of one that is still in the browser.
+    expected = visit.csrf if route.allow.role is not None else None
     if expected and not hmac.compare_digest(fields.get("csrf", ""), expected):
-        raise Forbidden(
-            "the form is not from this session", hint="Go back, load the page again, and repeat."
-        )
+        raise _foreign()
     return fields
+
+
+def _foreign() -> Forbidden:
+    return Forbidden(
+        "the form is not from this session", hint="Go back, load the page again, and repeat."
+    )
 
 
 def _wanted(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.bootstrap.services import Services
+from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, Status, Trigger
+from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Query
+from chalicelib.domain.record import Query, Replace
+from chalicelib.services.access import NewKey
 from tests.dashboard.conftest import Browser
 from tests.support.completed import stored_backup
 
+EndedLook = Callable[[JobKind, object], str]
 REQUEST = "01JD0000000000000000000000"
 
 
@@ -203,3 +209,70 @@ def test_all_that_a_page_loads_stays_small(browser: Browser) -> None:
     loaded = {link: len(browser.http.get(f"/dashboard/static/{link}").content) for link in links}
 
     assert len(page) + sum(loaded.values()) < 120_000
+
+
+def test_a_new_key_is_shown_once_and_opens_a_session(browser: Browser) -> None:
+    made = browser.post("/dashboard/keys", name="pipeline", role="operator").text
+    token = made.partition('<code class="secret">')[2].partition("<")[0]
+
+    assert browser.http.post("/session", data={"key": token}).status_code == 303
+    assert token not in browser.see("/dashboard/projects")
+
+
+def test_a_revoked_key_signs_nobody_in(services: Services, browser: Browser) -> None:
+    key, token = services.access.create("test", NewKey("old", Role.VIEWER))
+
+    browser.post(f"/dashboard/keys/{key.id}/revoke")
+
+    assert browser.http.post("/session", data={"key": token}).status_code == 422
+
+
+CONTENTS = {
+    "database": "shop", "server_version": "18", "dump_version": "18", "compression": "gzip",
+    "entries": 1, "stored_bytes": 9, "sizes_from": "offsets", "left_out": 0, "read_bytes": 4,
+    "schemas": [{"name": 'a"b', "objects": [{"kind": "TABLE", "name": "Odd.name", "rows": 3}]}],
+}  # fmt: skip
+ROWS = {
+    "schema_name": "public", "table": "orders", "columns": ["id", "note"],
+    "rows": [["1", None], ["2", "<b>"]], "is_all": True, "read_bytes": 4,
+}  # fmt: skip
+
+
+@pytest.fixture
+def ended_look(services: Services, project: Project) -> EndedLook:
+    """Give the page of a look inside a backup that a worker has ended with this result."""
+
+    def make(kind: JobKind, result: object) -> str:
+        backup = stored_backup(services, project)
+        arguments = JobArguments(backup_id=backup.id)
+        job = services.jobs.request("test", kind, project.id, arguments)
+        ended = {"status": Status.COMPLETED, "result": result}
+        services.ledger.catalog.commit([Replace(job.model_copy(update=ended))])
+        return f"/dashboard/backups/{backup.id}/inside/{job.id}"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "result", "shown"),
+    [
+        (JobKind.CONTENTS, CONTENTS, ["&#34;a&#34;&#34;b&#34;.&#34;Odd.name&#34;", "First rows"]),
+        (JobKind.ROWS, ROWS, ["&lt;b&gt;", "null", "All rows"]),
+    ],
+)
+def test_what_a_worker_found_inside_is_shown(
+    browser: Browser, ended_look: EndedLook, kind: JobKind, result: object, shown: list[str]
+) -> None:
+    seen = browser.see(ended_look(kind, result))
+
+    assert [text for text in shown if text not in seen] == []
+
+
+def test_a_job_of_another_backup_is_not_shown(
+    services: Services, browser: Browser, project: Project
+) -> None:
+    one, other = stored_backup(services, project), stored_backup(services, project)
+    arguments = JobArguments(backup_id=other.id)
+    job = services.jobs.request("test", JobKind.CONTENTS, project.id, arguments)
+
+    browser.see(f"/dashboard/backups/{one.id}/inside/{job.id}", status=404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -38,6 +39,7 @@ def _path(route: PageRoute, project: Project, backup_id: str) -> str:
         backup_id=backup_id,
         job_id="01JD0000000000000000000000",
         restore_id="01JD0000000000000000000000",
+        key_id="01JD0000000000000000000000",
         name="x",
     )
 
@@ -53,6 +55,13 @@ def test_a_form_without_the_sessions_token_is_refused(
 
     assert answer.status_code == 403
     assert "not from this session" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/session", "/session/end"])
+def test_a_form_that_the_browser_calls_foreign_is_refused(browser: Browser, path: str) -> None:
+    answer = browser.http.post(path, data={"key": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("route", FORMS, ids=_name)
@@ -89,7 +98,8 @@ def test_a_viewer_sees_no_button_that_it_cannot_use(
 
     seen = browser_for(Role.VIEWER).see(f"/dashboard/backups/{backup.id}")
 
-    assert seen.count("<form") == 1  # signing out
+    forms = re.findall(r'<form method="post" action="([^"]*)"', seen)
+    assert forms == ["/session/end", f"/dashboard/backups/{backup.id}/contents"]
     assert "Back up now" not in seen
 
 

@@ -76,3 +76,14 @@ def test_a_made_up_cookie_is_nobody(anonymous: Anonymous, cookie: str) -> None:
     answer = anonymous().get("/", headers=header)
 
     assert answer.status_code == 303
+
+
+def test_a_stale_session_in_the_browser_keeps_nobody_from_signing_in(
+    services: Services, anonymous: Anonymous
+) -> None:
+    _, token = services.access.create("test", NewKey("test", Role.ADMIN))
+    client = anonymous()
+    client.cookies.set("holdfast_session", "01M8302XQPA3Q0CEQ1K9AJ3DWN.stale")
+
+    assert client.post("/session", data={"key": token}).status_code == 303
+    assert client.get("/").status_code == 200

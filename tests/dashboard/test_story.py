@@ -25,6 +25,7 @@ PAGES = (
     "/dashboard/backups/history",
     "/dashboard/projects/new",
     "/dashboard/restores",
+    "/dashboard/keys",
     "/session/new",
 )
 VIEWPORTS = {"desk": (1200, 800), "phone": (390, 800)}
@@ -122,6 +123,11 @@ def test_a_person_backs_up_downloads_and_restores(
     page.click("nav a:has-text('Overview')")
     expect(page.locator("h1")).to_contain_text("Everything is all right.")
 
+    page.click("table a")
+    page.click("button:has-text('Look inside')")
+    page.click("tr:has-text('customers') button:has-text('First rows')", timeout=BACKUP_MS)
+    expect(page.locator("th:has-text('id')").first).to_be_visible(timeout=BACKUP_MS)
+
     page.click("nav a:has-text('Projects')")
     page.click("a.button:has-text('Add a project')")
     _add_project(page, empty_url, "Copy")
@@ -157,6 +163,7 @@ def test_no_page_keeps_anybody_out(signed_in: Page, up: Up, viewport: str, colou
         "/dashboard/backups/history",
         "/dashboard/projects/new",
         "/dashboard/restores",
+        "/dashboard/keys",
         "/session/new",
     ):
         page.goto(up.url + path)

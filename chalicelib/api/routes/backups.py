@@ -118,7 +118,9 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
 def verify_backup(call: Call, backup: Backup, body: VerifyRequest) -> JobView:
     """Let a worker read a completed backup again, and prove it by a restore if so asked."""
     _ = body.level.proof_level  # refuses what cannot be done yet
-    return _job(call, JobKind.VERIFY, JobArguments(backup_id=backup.id, level=body.level), backup)
+    return reading_job(
+        call, JobKind.VERIFY, JobArguments(backup_id=backup.id, level=body.level), backup
+    )
 
 
 @route("POST /v1/backups/{backup_id}/contents", VIEWER, JOB_ACCEPTED, starts_work=True)
@@ -128,7 +130,7 @@ def list_contents(call: Call, backup: Backup) -> JobView:
     The result names the largest tables first where not all fit; `left_out` counts the others. A
     plain dump ends as `unsupported`.
     """
-    return _job(call, JobKind.CONTENTS, JobArguments(backup_id=backup.id), backup)
+    return reading_job(call, JobKind.CONTENTS, JobArguments(backup_id=backup.id), backup)
 
 
 @route("POST /v1/backups/{backup_id}/tables/{name}/rows", OPERATOR, JOB_ACCEPTED, starts_work=True)
@@ -139,10 +141,11 @@ def show_rows(call: Call, backup: Backup, name: str, body: RowsRequest) -> JobVi
     long for an answer is cut, and the result says so.
     """
     arguments = JobArguments(backup_id=backup.id, table=_table(name), limit=body.limit)
-    return _job(call, JobKind.ROWS, arguments, backup)
+    return reading_job(call, JobKind.ROWS, arguments, backup)
 
 
-def _job(call: Call, kind: JobKind, arguments: JobArguments, backup: Backup) -> JobView:
+def reading_job(call: Call, kind: JobKind, arguments: JobArguments, backup: Backup) -> JobView:
+    """Let a worker read a completed backup; Conflict while there is nothing to read."""
     if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
         raise Conflict(
             f"backup is {backup.status}, there is nothing to read",

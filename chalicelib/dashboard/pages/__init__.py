@@ -8,6 +8,8 @@ from chalicelib.dashboard.pages import (
     backup,
     files,
     history,
+    inside,
+    keys,
     manual,
     overview,
     projects,
@@ -17,5 +19,16 @@ from chalicelib.dashboard.pages import (
 from chalicelib.dashboard.routing import PAGES, PageRoute
 
 # Each module registers its pages when it is imported; naming them here keeps that in one place.
-MODULES: Final = (sessions, files, overview, manual, history, backup, restore, projects)
+MODULES: Final = (
+    sessions,
+    files,
+    overview,
+    manual,
+    history,
+    backup,
+    inside,
+    restore,
+    projects,
+    keys,
+)
 ALL: Final[tuple[PageRoute, ...]] = tuple(PAGES)

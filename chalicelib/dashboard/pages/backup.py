@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.api.routes.backups import reading_job
 from chalicelib.api.routing import ADMIN, OPERATOR, VIEWER
 from chalicelib.api.views.backups import BackupProgressView
 from chalicelib.api.views.jobs import ProgressView
@@ -80,9 +81,8 @@ def cancel_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) -> S
 def verify_backup_form(visit: Visit, backup: Backup, form: Form[VerifyForm]) -> SeeOther:
     """Let a worker read the backup again."""
     _ = form.model.level.proof_level  # refuses what cannot be done yet
-    _require_readable(backup)
     arguments = JobArguments(backup_id=backup.id, level=form.model.level)
-    visit.services.jobs.request(visit.actor.name, JobKind.VERIFY, backup.project_id, arguments)
+    reading_job(visit.call, JobKind.VERIFY, arguments, backup)
     return _back(backup, "verifying")
 
 
@@ -137,14 +137,6 @@ def _project_name(visit: Visit, backup: Backup) -> str:
     except NotFound:
         # A backup outlives its project: that is what it is for.
         return f"{backup.project_id} (deleted)"
-
-
-def _require_readable(backup: Backup) -> None:
-    if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
-        raise Conflict(
-            f"backup is {backup.status}, there is nothing to read",
-            hint="Only completed backups can be read.",
-        )
 
 
 def _back(backup: Backup, notice: str) -> SeeOther:

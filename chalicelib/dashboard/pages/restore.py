@@ -15,6 +15,7 @@ from chalicelib.api.views.restores import RestoreProgressView
 from chalicelib.dashboard.forms import Form, Typed, Unfit
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.pages.sessions import EmptyForm
+from chalicelib.dashboard.pages.waiting import WaitView
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Endpoint
@@ -69,14 +70,6 @@ class ConfirmForm(BaseModel):
 
     confirm: Annotated[str, Field(max_length=600)] = ""
     url: Annotated[SecretStr, Field(max_length=4096)] | None = None
-
-
-class WaitView(BaseModel):
-    """Tell an open page whether a job has ended."""
-
-    status: Status
-    step: str | None = None
-    progress: None = None
 
 
 @page("GET /dashboard/backups/restore", OPERATOR)
