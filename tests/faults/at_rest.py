@@ -12,7 +12,7 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.execution import Work
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.object_keys import artefact_key
-from tests.faults.cells import COMPLETED, Act, Cell, Draw, Trial
+from tests.faults.cells import COMPLETED, Act, Cell, Draw, Finding, Trial
 from tests.faults.stand import Stand
 from tests.support import seaweedfs
 
@@ -112,9 +112,11 @@ def _judged(stand: Stand, draw: Draw, change: Callable[[bytes, str], bytes | Non
     first = _verdict(stand, done)
     vandal.put(key, data)
     second = _verdict(stand, done)
-    found = [] if first == ("integrity_failed", False) else [f"FALSE SUCCESS: judged {first}"]
+    found = []
+    if first != ("integrity_failed", False):
+        found.append(Finding(f"judged {first}", is_false_success=True))
     if second != ("completed", True):
-        found.append(f"after repair judged {second}")
+        found.append(Finding(f"after repair judged {second}"))
     return Trial(backup, COMPLETED, name, faults=tuple(found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -12,6 +12,17 @@ from tests.faults.stand import Stand
 from tests.support.stack import AWS, EMBEDDED, SETS
 
 COMPLETED: Final = frozenset({"completed"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Name a broken promise; `is_false_success`: a backup was called good that is not."""
+
+    says: str
+    is_false_success: bool = field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"FALSE SUCCESS: {self.says}" if self.is_false_success else self.says
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Trial:
     ends: frozenset[str]
     at: str = ""
     struck: bool = True
-    faults: tuple[str, ...] = ()
+    faults: tuple[Finding, ...] = ()
     where: Stand | None = None
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import HoldfastError
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.record import Query
-from tests.faults.cells import Trial
+from tests.faults.cells import Finding, Trial
 from tests.faults.processes import running_from
 from tests.faults.stand import Stand
 from tests.support.dumping import Bystander, client_environment, contents, execute, sessions_of_ours
@@ -32,14 +32,15 @@ def end_of(backup: Backup) -> str:
     return backup.error.code if backup.error else backup.status.value
 
 
-def violations(stand: Stand, trial: Trial, took_s: float, within_s: float) -> Iterator[str]:
+def violations(stand: Stand, trial: Trial, took_s: float, within_s: float) -> Iterator[Finding]:
     """Name every promise that was broken."""
     done = stand.record(trial.backup)
     yield from trial.faults
-    if end_of(done) not in trial.ends:
-        yield f"ended as {end_of(done)}, not as {' or '.join(sorted(trial.ends))}"
+    if (end := end_of(done)) not in trial.ends:
+        said = f"ended as {end}, not as {' or '.join(sorted(trial.ends))}"
+        yield Finding(said, is_false_success=done.status is Status.COMPLETED)
     if took_s > within_s:
-        yield f"took {took_s:.1f} s"
+        yield Finding(f"took {took_s:.1f} s")
     yield from _leftovers(stand, done)
     yield from _history(stand, done)
     if done.status is Status.COMPLETED:
@@ -47,7 +48,7 @@ def violations(stand: Stand, trial: Trial, took_s: float, within_s: float) -> It
     yield from _harm_to_others(stand)
 
 
-def restore_differs(stand: Stand, backup: Backup) -> Iterator[str]:
+def restore_differs(stand: Stand, backup: Backup) -> Iterator[Finding]:
     """Restore with stock programs into a database of its own; tell whether anything differs."""
     done = stand.record(backup)
     if done.status is not Status.COMPLETED or done.options.format is Format.PLAIN:
@@ -57,72 +58,76 @@ def restore_differs(stand: Stand, backup: Backup) -> Iterator[str]:
         target = stand.server.connection("restored")
         said = _restore(stand, done, target)
         if said:
-            yield f"pg_restore said: {said[:200]}"
+            yield _false(f"pg_restore said: {said[:200]}")
         elif contents(target) != contents(stand.source):
-            yield "the restored rows are not those of the source"
+            yield _false("the restored rows are not those of the source")
     finally:
         execute(stand.server.connection(), "DROP DATABASE restored WITH (FORCE)")
 
 
-def _leftovers(stand: Stand, done: Backup) -> Iterator[str]:
+def _false(says: str) -> Finding:
+    return Finding(says, is_false_success=True)
+
+
+def _leftovers(stand: Stand, done: Backup) -> Iterator[Finding]:
     if not done.status.is_terminal:
-        yield f"stands at {done.status}"
+        yield Finding(f"stands at {done.status}")
     expected = set(WHOLE) if done.status is Status.COMPLETED else set()
     names = {key.rpartition("/")[2] for key in stand.objects(done)}
     if names != expected:
-        yield f"objects: {sorted(names)}"
+        yield Finding(f"objects: {sorted(names)}")
     if uploads := stand.uploads(done):
-        yield f"uploads under way: {len(uploads)}"
+        yield Finding(f"uploads under way: {len(uploads)}")
     if not _soon(stand, lambda: not running_from(stand.clients.parents[2])):
-        yield "client programs still run"
+        yield Finding("client programs still run")
     if not _soon(stand, lambda: sessions_of_ours(stand.source) == 0):
-        yield "sessions of ours are open on the server"
+        yield Finding("sessions of ours are open on the server")
     if files := sorted(stand.scratch.rglob("*")):
-        yield f"files left in scratch: {[file.name for file in files]}"
+        yield Finding(f"files left in scratch: {[file.name for file in files]}")
         _clear(stand.scratch)
 
 
-def _history(stand: Stand, done: Backup) -> Iterator[str]:
+def _history(stand: Stand, done: Backup) -> Iterator[Finding]:
     page = stand.services.adapters.catalog.find(
         Query(AuditEvent, index=("subject_id", done.id), limit=200)
     )
     moves = Counter(event.action for event in page.items if event.action in LAST_MOVES)
     if sum(moves.values()) != 1:
-        yield f"last moves in the audit log: {dict(moves)}"
+        yield Finding(f"last moves in the audit log: {dict(moves)}")
 
 
-def _false_success(stand: Stand, done: Backup) -> Iterator[str]:
+def _false_success(stand: Stand, done: Backup) -> Iterator[Finding]:
     store = stand.services.adapters.store
     manifest = b"".join(store.read(artefact_key(done, "manifest.json")))
     if hashlib.sha256(manifest).hexdigest() != done.manifest_sha256:
-        yield "FALSE SUCCESS: the manifest is not the one of the record"
+        yield _false("the manifest is not the one of the record")
     if not (done.validated and done.artefacts):
-        yield "FALSE SUCCESS: completed, and never validated"
+        yield _false("completed, and never validated")
     for artefact in done.artefacts:
         yield from _damage(stand, done, artefact)
 
 
-def _damage(stand: Stand, done: Backup, artefact: Artefact) -> Iterator[str]:
+def _damage(stand: Stand, done: Backup, artefact: Artefact) -> Iterator[Finding]:
     data = b"".join(stand.services.adapters.store.read(artefact.key))
     is_same = hashlib.sha256(data).hexdigest() == artefact.checksum.value
     if not is_same or len(data) != artefact.stored_bytes or not data:
-        yield f"FALSE SUCCESS: {artefact.name} is not what the record says"
+        yield _false(f"{artefact.name} is not what the record says")
     if done.format is None or done.compression is None:
-        yield "FALSE SUCCESS: no layout"
+        yield _false("no layout")
         return
     try:
         stand.engine().check(done.format, done.compression, iter([data]), Bystander())
     except HoldfastError as error:
-        yield f"FALSE SUCCESS: {artefact.name} cannot be read: {error.message}"
+        yield _false(f"{artefact.name} cannot be read: {error.message}")
 
 
-def _harm_to_others(stand: Stand) -> Iterator[str]:
+def _harm_to_others(stand: Stand) -> Iterator[Finding]:
     if stand.keeper is None:
         return
     if stand.record(stand.keeper) != stand.keeper:
-        yield "the record of the previous backup changed"
+        yield Finding("the record of the previous backup changed")
     if stand.objects(stand.keeper) != stand.kept:
-        yield "the objects of the previous backup changed"
+        yield Finding("the objects of the previous backup changed")
 
 
 def _restore(stand: Stand, done: Backup, target: Connection) -> str:

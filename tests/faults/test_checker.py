@@ -12,7 +12,7 @@ from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.record import Replace
 from chalicelib.engine.connection import SessionOptions, open_session
 from tests.faults.at_rest import DirectoryVandal
-from tests.faults.cells import COMPLETED, Trial, ends
+from tests.faults.cells import COMPLETED, Finding, Trial, ends
 from tests.faults.checker import restore_differs, violations
 from tests.faults.stand import Stand
 from tests.support.dumping import execute
@@ -30,7 +30,11 @@ def done(embedded: Stand) -> Iterator[Backup]:
 
 
 def found(stand: Stand, backup: Backup, allowed: frozenset[str] = COMPLETED) -> str:
-    return "\n".join(violations(stand, Trial(backup, allowed), took_s=1.0, within_s=2.0))
+    return "\n".join(map(str, judged(stand, backup, allowed)))
+
+
+def judged(stand: Stand, backup: Backup, allowed: frozenset[str] = COMPLETED) -> list[Finding]:
+    return list(violations(stand, Trial(backup, allowed), took_s=1.0, within_s=2.0))
 
 
 def rewrite(stand: Stand, backup: Backup, **changes: object) -> None:
@@ -44,13 +48,23 @@ def test_a_good_backup_passes(embedded: Stand, done: Backup) -> None:
 
 
 def test_another_end_than_expected_is_found(embedded: Stand, done: Backup) -> None:
-    assert "ended as completed, not as source_lost" in found(embedded, done, ends("source_lost"))
+    rewrite(embedded, done, status=Status.FAILED)
+
+    said = judged(embedded, done, ends("source_lost"))
+
+    assert Finding("ended as failed, not as source_lost") in said
+
+
+def test_success_where_none_is_allowed_is_a_false_success(embedded: Stand, done: Backup) -> None:
+    said = found(embedded, done, ends("source_lost"))
+
+    assert said == "FALSE SUCCESS: ended as completed, not as source_lost"
 
 
 def test_a_run_that_took_too_long_is_found(embedded: Stand, done: Backup) -> None:
     slow = violations(embedded, Trial(done, COMPLETED), took_s=9.0, within_s=2.0)
 
-    assert list(slow) == ["took 9.0 s"]
+    assert list(slow) == [Finding("took 9.0 s")]
 
 
 @pytest.mark.parametrize(
@@ -119,11 +133,23 @@ def test_harm_to_the_previous_backup_is_found(embedded: Stand, done: Backup) -> 
     assert "the objects of the previous backup changed" in said
 
 
-def test_other_rows_than_those_of_the_source_are_found(embedded: Stand, done: Backup) -> None:
+def test_other_rows_than_those_of_the_source_are_a_false_success(
+    embedded: Stand, done: Backup
+) -> None:
     execute(embedded.source, "UPDATE people SET name = 'x' WHERE id = 7")
     try:
         assert list(restore_differs(embedded, done)) == [
-            "the restored rows are not those of the source"
+            Finding("the restored rows are not those of the source", is_false_success=True)
         ]
     finally:
         execute(embedded.source, "UPDATE people SET name = md5('7') WHERE id = 7")
+
+
+def test_a_restore_that_stops_is_a_false_success(embedded: Stand, done: Backup) -> None:
+    data = b"".join(embedded.services.adapters.store.read(done.artefacts[0].key))
+    DirectoryVandal(embedded).put(done.artefacts[0].key, data[:-900])
+
+    (finding,) = restore_differs(embedded, done)
+
+    assert finding.is_false_success
+    assert finding.says.startswith("pg_restore said: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.faults.cells import Finding
 from tests.faults.matrix import CELLS
 from tests.soak.faults import Result, report
 
@@ -29,7 +30,7 @@ def test_runs_are_counted_by_cell_and_set() -> None:
 
 
 def test_a_broken_promise_is_listed_with_its_seed() -> None:
-    found = report([result(found=("took 40 s",), at="3 %")], 7, 3.0)
+    found = report([result(found=(Finding("took 40 s"),), at="3 %")], 7, 3.0)
 
     assert found.failures == ("F1 wrong password (embedded), seed 7 at 3 %: took 40 s",)
     assert found.figures["false successes"] == 0
@@ -37,7 +38,8 @@ def test_a_broken_promise_is_listed_with_its_seed() -> None:
 
 def test_the_bound_is_stated_only_without_a_false_success() -> None:
     good = report([result()] * 300, 7, 3.0).figures
-    bad = report([result(found=("FALSE SUCCESS: it was not",))] * 300, 7, 3.0).figures
+    false = Finding("it was not", is_false_success=True)
+    bad = report([result(found=(false,))] * 300, 7, 3.0).figures
 
     bound = "95 % bound on false success"
     assert (good[bound], good["false successes"]) == ("1.00%", 0)

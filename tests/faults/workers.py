@@ -11,7 +11,7 @@ from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.object_keys import attempt_prefix
-from tests.faults.cells import COMPLETED, ONLY_AWS, Act, Cell, Draw, Trial, ends
+from tests.faults.cells import COMPLETED, ONLY_AWS, Act, Cell, Draw, Finding, Trial, ends
 from tests.faults.nursery import Trouble
 from tests.faults.processes import Worker
 from tests.faults.stand import Stand
@@ -76,7 +76,7 @@ def at_once(stand: Stand, draw: Draw) -> Trial:
     for worker in [stand.fork(backup) for _ in range(count)]:
         worker.wait()
     done = stand.record(backup)
-    twice = () if done.attempt == 1 else (f"there were {done.attempt} attempts",)
+    twice = () if done.attempt == 1 else (Finding(f"there were {done.attempt} attempts"),)
     return Trial(backup, COMPLETED, f"{count} workers", faults=twice)
 
 
@@ -88,7 +88,7 @@ def long_after(stand: Stand, draw: Draw) -> Trial:
     stand.run(backup, ahead=timedelta(hours=6))
     stand.fork(backup).wait()
     is_same = (stand.record(backup), stand.objects(backup)) == before
-    return Trial(backup, COMPLETED, faults=() if is_same else ("a late event changed it",))
+    return Trial(backup, COMPLETED, faults=() if is_same else (Finding("a late event changed it"),))
 
 
 def without_its_password(stand: Stand, draw: Draw) -> Trial:
@@ -132,7 +132,7 @@ def zombie(sleep: Sleep, *, taken_over: bool) -> Act:
         pending = before[0].status is Status.PENDING
         stand.finish(backup)
         is_same = pending or _outcome(stand, backup) == before
-        faults = () if is_same else ("the sleeper changed what had ended",)
+        faults = () if is_same else (Finding("the sleeper changed what had ended"),)
         expected = ends("completed", "worker_lost", "deadline_exceeded")
         return Trial(backup, expected, struck=is_asleep, faults=faults)
 

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Final
 
 from tests.faults import checker, matrix
-from tests.faults.cells import Cell, Draw
+from tests.faults.cells import Cell, Draw, Finding
 from tests.faults.stand import Stand, opened
 from tests.soak.report import Report, bound_95, sized
 from tests.support.stack import AWS, EMBEDDED, SETS
@@ -39,7 +39,7 @@ class Result:
     at: str
     struck: bool
     took_s: float
-    found: tuple[str, ...]
+    found: tuple[Finding, ...]
 
 
 @dataclass
@@ -91,13 +91,13 @@ def _one_or_why(stand: Stand, cell: Cell, seed: int) -> Result:
     except Exception as error:  # noqa: BLE001 - nothing may hide, and nothing may end the matrix
         stand.revive()
         why = f"the run itself broke: {type(error).__name__}: {error}"[:300]
-        return Result(cell, stand.stack.name, seed, "broke", "", False, 0.0, (why,))
+        return Result(cell, stand.stack.name, seed, "broke", "", False, 0.0, (Finding(why),))
 
 
 def report(results: Sequence[Result], seed: int, seconds: float) -> Report:
     """Sum the runs up, with a seed for each that broke a promise."""
     bad = [result for result in results if result.found]
-    false = [r for r in bad if any(words.startswith("FALSE SUCCESS") for words in r.found)]
+    false = [r for r in bad if any(finding.is_false_success for finding in r.found)]
     struck = sum(result.struck for result in results)
     figures: dict[str, str | int | float] = {
         "first seed": seed,
@@ -114,7 +114,7 @@ def report(results: Sequence[Result], seed: int, seconds: float) -> Report:
 
 def _told(result: Result) -> str:
     where = f" at {result.at}" if result.at else ""
-    promises = "; ".join(result.found)
+    promises = "; ".join(map(str, result.found))
     return f"{result.cell} ({result.adapters}), seed {result.seed}{where}: {promises}"
 
 
