@@ -59,7 +59,10 @@ Act = Callable[[Stand, Draw], Trial]
 
 @dataclass(frozen=True)
 class Cell:
-    """Name a cell, for the sets of adapters it makes sense with; `weight` is how often it comes."""
+    """Name a cell, for the sets of adapters it makes sense with; `weight` is how often it comes.
+
+    `may_miss` says why no seed can promise that the fault strikes before the run is over.
+    """
 
     fault: str
     name: str
@@ -67,6 +70,7 @@ class Cell:
     sets: tuple[str, ...] = SETS
     weight: int = 1
     within_s: float = 20.0
+    may_miss: str = ""
 
     def __str__(self) -> str:
         return f"{self.fault} {self.name}"

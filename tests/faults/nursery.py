@@ -31,13 +31,15 @@ from tests.support.crashes import Fuse, fused
 class Trouble:
     """Say what a worker runs into: at its call number `at` of a port, a signal before or after it.
 
-    `limits` are soft limits of the process by their names in `resource`.
+    `limits` are soft limits of the process by their names in `resource`; the file `mark` appears
+    when the signal is sent.
     """
 
     at: int = 0
     after: bool = False
     number: int = signal.SIGKILL
     limits: dict[str, int] = field(default_factory=dict)
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,23 @@ class Trap(Fuse):
     """Send this process a signal at one of its calls."""
 
     number: int = signal.SIGKILL
+    mark: str = ""
 
     def call(self, method: Any, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
         here = self.calls == self.blow_at
         if here and not self.after:
-            os.kill(os.getpid(), self.number)
+            self._strike()
         try:
             return method(*args, **kwargs)
         finally:
             if here and self.after:
-                os.kill(os.getpid(), self.number)
+                self._strike()
+
+    def _strike(self) -> None:
+        if self.mark:
+            Path(self.mark).touch()
+        os.kill(os.getpid(), self.number)
 
 
 def main(clients: Path, scratch: Path, parent: int) -> None:
@@ -95,9 +103,10 @@ def _worker(order: Order, engine: PostgresEngine) -> int:
     die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     services = build(Settings.read(order.settings))
-    for name, value in order.trouble.limits.items():
+    trouble = order.trouble
+    for name, value in trouble.limits.items():
         _limit(getattr(resource, name), value)
-    trap = Trap(order.trouble.at, order.trouble.after, number=order.trouble.number)
+    trap = Trap(trouble.at, trouble.after, number=trouble.number, mark=trouble.mark)
     adapters = replace(fused(services.adapters, trap), engine=lambda: engine)
     runner = Services(services.settings, adapters).backup_runner(
         f"{socket.gethostname()}:{os.getpid()}"

@@ -48,10 +48,12 @@ class Worker:
     def is_gone(self) -> bool:
         return _state(self.pid) in {"", "Z"}
 
-    def outlives(self, seconds: float) -> None:
-        """Wait so long, or for its end."""
-        if self._descriptor is not None:
-            select.select([self._descriptor], [], [], seconds)
+    def outlives(self, seconds: float) -> bool:
+        """Wait so long, or for its end; tell whether it still runs."""
+        if self._descriptor is None:
+            return False
+        ended, _, _ = select.select([self._descriptor], [], [], seconds)
+        return not ended
 
     def await_that(self, condition: Callable[[], bool]) -> None:
         """Wait until something holds, or for its end."""

@@ -161,6 +161,10 @@ class Stand:
         if self.record(backup).status is Status.PENDING:
             self.run(backup)
 
+    def ended_otherwise(self, backup: Backup) -> bool:
+        """Tell whether a worker did not complete the backup: what it was limited by struck."""
+        return self.record(backup).status is not Status.COMPLETED
+
     def record(self, backup: Backup) -> Backup:
         return self.services.backups.get(backup.id)
 

@@ -34,7 +34,8 @@ def test_a_fault_ends_honestly_and_leaves_nothing(embedded: Stand, cell: Cell) -
 
     result = one(embedded, cell, SEED, restore=False)
 
-    assert (result.found, result.struck or cell.fault == "F10") == ((), True)
+    assert result.found == ()
+    assert result.struck or cell.may_miss
 
 
 @pytest.mark.parametrize("cell", [c for c in CELLS if str(c) in ON_AWS], ids=str)
@@ -42,6 +43,7 @@ def test_a_fault_of_aws_ends_honestly_and_leaves_nothing(aws: Stand, cell: Cell)
     result = one(aws, cell, SEED, restore=True)
 
     assert result.found == ()
+    assert result.struck or cell.may_miss
 
 
 def test_no_two_cells_have_one_name() -> None:
