@@ -110,6 +110,24 @@ def ended(run: R, status: Status, stamp: Stamp, **update: object) -> R:
     )
 
 
+def is_overdue(run: Run, now: datetime) -> bool:
+    """Tell whether a run is under way although its lease is over."""
+    held = run.lease
+    return run.status is Status.IN_PROGRESS and held is not None and now >= held.expires_at
+
+
+def seized(run: R, stamp: Stamp) -> tuple[Write, ...]:
+    """Take an overdue lease from its holder, who then can change nothing; leave any other.
+
+    The step and the time it had stay, for they say what was lost.
+    """
+    held = run.lease
+    if held is None or not is_overdue(run, stamp.now):
+        return ()
+    update = {"generation": held.generation + 1, "owner": stamp.actor}
+    return (Replace(run.model_copy(update={"lease": held.model_copy(update=update)})),)
+
+
 def lost(run: Run, now: datetime) -> HoldfastError:
     """Say what became of a run whose worker is gone."""
     held = run.lease

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from chalicelib.domain import restore_moves, runs
 from chalicelib.domain.backup import Status
@@ -15,7 +16,10 @@ from chalicelib.domain.record import Write
 from chalicelib.domain.restore import Restore
 from chalicelib.domain.runs import Stamp
 from chalicelib.ports import Workflow
+from chalicelib.services.lost_runs import LostRuns
 from chalicelib.services.restores import Restores
+
+ACTOR: Final = "sweeper"
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,9 @@ class RestoreReaper:
         if not self._is_lost(restore):
             return False
         self.clear_scratch(restore.id)
-        stamp = self.restores.ledger.stamp("sweeper")
-        generation = restore.lease.generation if restore.lease else None
+        stamp = self.restores.ledger.stamp(ACTOR)
+        lease = self.restores.get(restore.id).lease
+        generation = lease.generation if lease else None
 
         def decide(found: Restore) -> tuple[Write, ...]:
             return _ended(found, stamp, generation)
@@ -56,13 +61,7 @@ class RestoreReaper:
         shutil.rmtree(self.scratch / f"restore-{run_id}", ignore_errors=True)
 
     def _is_lost(self, restore: Restore) -> bool:
-        if not self.workflow.is_running(Work.RESTORE, restore.id):
-            return True
-        lease = restore.lease
-        if lease is None or self.restores.ledger.clock.now() < lease.expires_at:
-            return False
-        self.workflow.stop(Work.RESTORE, restore.id)
-        return True
+        return LostRuns(self.restores.ledger, self.workflow, ACTOR).is_lost(Work.RESTORE, restore)
 
 
 def _ended(found: Restore, stamp: Stamp, generation: int | None) -> tuple[Write, ...]:

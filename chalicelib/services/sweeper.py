@@ -1,8 +1,9 @@
 """The sweeper: what a crash left behind is finished or cleared, by looking, not by remembering.
 
 Safe to run at any time, twice at once, and beside any worker: it touches a run only after the
-workflow says that its execution is gone (or its lease has run out, in which case it ends the
-execution first), and every write is a compare-and-swap on the record as it then stands.
+workflow says that its execution is gone (or its lease has run out, in which case it takes that
+away and ends the execution first), and every write is a compare-and-swap on the record as it then
+stands.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from chalicelib.ports import ObjectStore, Signer, Upload, Workflow
 from chalicelib.services import attempt_objects
 from chalicelib.services.backups import Backups
 from chalicelib.services.ledger import Ledger
+from chalicelib.services.lost_runs import LostRuns
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.seal import Seal
@@ -94,13 +96,7 @@ class Sweeper:
                     self._settle(backup.id, report)
 
     def _is_lost(self, backup: Backup) -> bool:
-        if not self.workflow.is_running(Work.BACKUP, backup.id):
-            return True
-        lease = backup.lease
-        if lease is None or self.ledger.clock.now() < lease.expires_at:
-            return False
-        self.workflow.stop(Work.BACKUP, backup.id)
-        return True
+        return LostRuns(self.ledger, self.workflow, ACTOR).is_lost(Work.BACKUP, backup)
 
     def _settle(self, backup_id: str, report: SweepReport) -> None:
         # Read again: the worker may have ended well between our list and our question.
@@ -172,6 +168,9 @@ class Sweeper:
         if not self.workflow.is_running(Work.JOB, job.id):
             return True
         if self.ledger.clock.now() < job.deadline + runs.LEASE_GRACE:
+            return False
+        # Read again: it may have ended since it was listed, and its worker be about its last words.
+        if self.ledger.catalog.get(Job, job.id).status is not Status.IN_PROGRESS:
             return False
         self.workflow.stop(Work.JOB, job.id)
         return True

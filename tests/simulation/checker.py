@@ -133,7 +133,8 @@ def everything_ends(evidence: Evidence) -> Iterator[str]:
 def the_living_are_not_reaped(evidence: Evidence) -> Iterator[str]:
     for event in evidence.history.events:
         if event.running and event.actor.startswith(("sweep", "rest")):
-            yield f"INV3: {event.actor} ended {event.backups[0].id} under a living lease"
+            what = event.backups[0].id if event.backups else "an execution"
+            yield f"INV3: {event.actor} ended {what} under a living lease"
 
 
 def ends_are_told_after_the_clean_up(evidence: Evidence) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.errors import HoldfastError, SourceLost, StorageFailed
+from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import attempt_prefix
 from chalicelib.domain.record import Remove
 from chalicelib.ports import ObjectStore
@@ -137,12 +138,13 @@ class Gate:
         if fault is not None and fault.kind is Kind.STALE_LIST and question in self._seen:
             self._note(call, "stale", fault)
             return self._seen[question]
+        cut = self._cuts_off(call)
         try:
             result = call.perform()
         except HoldfastError as error:
             self._note(call, error.code, fault)
             raise
-        self._note(call, "ok", fault)
+        self._note(call, "ok", fault, cut=cut)
         if question:
             self._seen[question] = result
         return result
@@ -151,7 +153,7 @@ class Gate:
         actor.killed = True
         raise Crash
 
-    def _note(self, call: Call, outcome: str, fault: Fault | None) -> None:
+    def _note(self, call: Call, outcome: str, fault: Fault | None, *, cut: bool = False) -> None:
         applied = outcome == "ok" and call.operation == "catalog.commit"
         writes = [w for w in call.args[0] if isinstance(w.record, Backup)] if applied else []
         gone = tuple(w.record.id for w in writes if isinstance(w, Remove))
@@ -168,9 +170,19 @@ class Gate:
             backups=kept,
             removed=gone,
             left=tuple(key for backup in kept for key in self._left(backup)),
-            running=held,
+            running=held or cut,
         )
         self.history.events.append(event)
+
+    def _cuts_off(self, call: Call) -> bool:
+        """Tell whether a call ends the execution of a worker whose lease is alive."""
+        if call.operation != "workflow.stop" or call.args[0] is not Work.BACKUP:
+            return False
+        record = self._records.get(call.args[1])
+        lease = record.lease if record else None
+        if record is None or lease is None:
+            return False
+        return lease.expires_at > self.stage.clock.now() and self.is_held(record)
 
     def _was_held(self, backup: Backup) -> bool:
         # the lease that a final move ends is only in the record before it

@@ -16,7 +16,8 @@ class Event:
     """One port call as it took effect.
 
     `backups` are the records that a commit really stored, `removed` the ids of those it removed;
-    `left` are the objects that lay under the keys of an ended attempt in that moment.
+    `left` are the objects that lay under the keys of an ended attempt in that moment; `running`
+    says that a living worker held the lease of what the call ended.
     """
 
     at: datetime

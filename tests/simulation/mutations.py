@@ -8,6 +8,7 @@ from typing import Any, Final
 from chalicelib.domain import moves, runs
 from chalicelib.domain.backup import Backup, SourceCounts, Step, Verification, VerificationLevel
 from chalicelib.domain.errors import HoldfastError, SourceLost
+from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import attempt_prefix
 from chalicelib.domain.record import Replace
 from chalicelib.ports import Upload
@@ -83,6 +84,18 @@ class IgnoresLeases(Sweeper):
     """Take every run for lost."""
 
     def _is_lost(self, backup: Backup) -> bool:
+        return True
+
+
+class BelievesLists(Sweeper):
+    """Stop whatever a listing shows past its lease."""
+
+    def _is_lost(self, backup: Backup) -> bool:
+        if not self.workflow.is_running(Work.BACKUP, backup.id):
+            return True
+        if not runs.is_overdue(backup, self.ledger.clock.now()):
+            return False
+        self.workflow.stop(Work.BACKUP, backup.id)
         return True
 
 
@@ -162,6 +175,7 @@ MUTATIONS: Final = (
     Mutation("worker clears before it fences", runner=ClearsUnfenced),
     Mutation("abort forgets the upload", store=ForgetsUploads),
     Mutation("sweeper ignores leases", sweeper=IgnoresLeases),
+    Mutation("sweeper believes its listing", sweeper=BelievesLists),
     Mutation("sweeper clears before it fences", sweeper=SweepsUnfenced),
     Mutation("sweeper looks only once", sweeper=SweepsOnce),
     Mutation("sweeper lets pending ones wait", sweeper=ForgetsPending),

@@ -154,6 +154,18 @@ def narrow_case_of(seed: int) -> Case:
     return Case(seed, False, (Script(project=0, at_s=0.0),), tuple(faults), (sweep_s,))
 
 
+def slow_case_of(seed: int) -> Case:
+    """Return a case of a worker that takes long, though never too long, under sweeps that see the
+    past: the lease of a step that is over has run out while the next one's is alive."""
+    random = Random(f"slow {seed}")
+    preparing = Fault("worker-1", random.randint(4, 8), Kind.DELAY, random.uniform(70, 110))
+    dumping = Fault("worker-1", random.randint(15, 25), Kind.DELAY, random.uniform(90, 110))
+    stale = [Fault(f"sweep-{number}", 1, Kind.STALE_LIST) for number in (2, 3)]
+    sweeps = (random.uniform(1, 60), random.uniform(160, 200), random.uniform(160, 200), 400.0)
+    script = Script(project=0, at_s=0.0)
+    return Case(seed, True, (script,), (preparing, dumping, *stale), tuple(sorted(sweeps)))
+
+
 def _return(random: Random, worker: str) -> Iterator[Fault]:
     # the calls around the seal are where a run can still turn out either way
     call = random.choice((random.randint(1, 68), random.randint(*_AROUND_THE_SEAL)))

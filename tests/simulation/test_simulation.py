@@ -10,7 +10,16 @@ import pytest
 from chalicelib.domain.backup import Status
 from tests.simulation.checker import violations
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.plan import HOUR_S, Case, Fault, Kind, Script, case_of, narrow_case_of
+from tests.simulation.plan import (
+    HOUR_S,
+    Case,
+    Fault,
+    Kind,
+    Script,
+    case_of,
+    narrow_case_of,
+    slow_case_of,
+)
 from tests.simulation.shrink import parts_of, repeat, shrunk
 from tests.simulation.simulate import play
 
@@ -77,6 +86,7 @@ def test_another_seed_is_another_history() -> None:
         ("worker clears before it fences", case_of(84)),
         ("abort forgets the upload", case_of(4)),
         ("sweeper ignores leases", case_of(5)),
+        ("sweeper believes its listing", slow_case_of(0)),
         ("sweeper clears before it fences", narrow_case_of(2)),
         ("sweeper looks only once", narrow_case_of(21)),
         ("sweeper lets pending ones wait", case_of(73)),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from tests.simulation.checker import violations
 from tests.simulation.history import Evidence
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.plan import case_of, narrow_case_of
+from tests.simulation.plan import case_of, narrow_case_of, slow_case_of
 from tests.simulation.shrink import parts_of, repeat, shrunk
 from tests.simulation.simulate import Mutation, play
 from tests.soak.report import Report, bound_95
@@ -97,9 +97,9 @@ def failure_of(seed: int, mutation: Mutation | None = None) -> str:
 
 
 def _hunted(mutation: Mutation, seed: int) -> int | None:
-    # in turn: what is drawn widely finds most, two of them take the narrow draw
+    # in turn: what is drawn widely finds most, the others take a draw of their own
     for tried in range(HUNT):
-        cases = (case_of(seed + tried), narrow_case_of(seed + tried))
+        cases = (draw(seed + tried) for draw in (case_of, narrow_case_of, slow_case_of))
         if any(violations(play(case, mutation)) for case in cases):
             return tried + 1
     return None
