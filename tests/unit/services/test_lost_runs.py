@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.errors import LeaseLost
 from chalicelib.domain.execution import Work
