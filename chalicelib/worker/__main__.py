@@ -18,6 +18,7 @@ from chalicelib.adapters.embedded.processes import die_with_parent
 from chalicelib.bootstrap.services import Services, build
 from chalicelib.domain.errors import HoldfastError, Internal, LeaseLost, WorkerLost
 from chalicelib.domain.execution import Work
+from chalicelib.ports import Ids
 from chalicelib.settings import Settings, process_environment
 
 
@@ -34,8 +35,16 @@ def main(arguments: list[str]) -> int:
     environment = process_environment()
     observability.configure(environment)
     services = build(Settings.read(environment))
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    return outcome(_runner(services, Work(work), owner), work_id)
+    return outcome(_runner(services, Work(work), owner_name(services.adapters.ids)), work_id)
+
+
+def owner_name(ids: Ids) -> str:
+    """Return a name for leases that no other worker has, nor another call.
+
+    Host and process tell people where to look. They are not enough: containers and functions often
+    share a host name, and their workers the process ids 1 to 10.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{ids.new()}"
 
 
 class Runner(Protocol):

@@ -11,7 +11,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from chalicelib.bootstrap.services import Services, build
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.settings import Settings
-from chalicelib.worker.__main__ import outcome
+from chalicelib.worker.__main__ import outcome, owner_name
 from tests.support.crashes import Fuse, fused
 
 
@@ -108,9 +107,7 @@ def _worker(order: Order, engine: PostgresEngine) -> int:
         _limit(getattr(resource, name), value)
     trap = Trap(trouble.at, trouble.after, number=trouble.number, mark=trouble.mark)
     adapters = replace(fused(services.adapters, trap), engine=lambda: engine)
-    runner = Services(services.settings, adapters).backup_runner(
-        f"{socket.gethostname()}:{os.getpid()}"
-    )
+    runner = Services(services.settings, adapters).backup_runner(owner_name(adapters.ids))
     return outcome(runner, order.backup_id)
 
 
