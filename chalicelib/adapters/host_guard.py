@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from chalicelib.domain.public_hosts import is_public, plain_address
@@ -16,17 +18,39 @@ FLOOR_S: Final = 1.0
 MAX_ADDRESSES: Final = 3
 """Each one tried may take a connect timeout; more would outlast what a caller waits for."""
 
+RESOLVE_TIMEOUT_S: Final = 10.0
+"""As long as one address may take to connect to. glibc asks each server twice for 5 s, and
+resolv.conf may ask for minutes: whoever names a host could have a worker wait that long."""
+
 Resolve = Callable[[str], Sequence[str]]
 
 
-def system_resolve(host: str) -> tuple[str, ...]:
-    """Ask this machine's resolver for all addresses of a name, of both families; none if unknown.
+def system_resolve(host: str) -> Sequence[str]:
+    """Ask this machine's resolver for all addresses of a name, of both families.
 
-    The resolver's own timeouts bound it, as they bound libpq.
+    None if the name is unknown, or if nobody answers in RESOLVE_TIMEOUT_S.
     """
+    return resolved_within(RESOLVE_TIMEOUT_S, _ask_system, host)
+
+
+def resolved_within(timeout_s: float, resolve: Resolve, host: str) -> Sequence[str]:
+    """Return what a resolver says in time, else nothing.
+
+    A look-up cannot be interrupted, so one that is late is left behind in a thread that keeps no
+    process from ending.
+    """
+    answers: SimpleQueue[Sequence[str]] = SimpleQueue()
+    threading.Thread(target=lambda: answers.put(resolve(host)), daemon=True).start()
+    try:
+        return answers.get(timeout=timeout_s)
+    except Empty:
+        return ()
+
+
+def _ask_system(host: str) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):  # a name that no encoding takes is as unknown as any
         return ()
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from threading import Event
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.host_guard import FLOOR_S, MAX_ADDRESSES, PublicHosts, system_resolve
+from chalicelib.adapters.host_guard import (
+    FLOOR_S,
+    MAX_ADDRESSES,
+    PublicHosts,
+    resolved_within,
+    system_resolve,
+)
+from tests.support.servers import ROOT
 from tests.support.world import TurnedClock
 
 PUBLIC = ("1.1.1.1", "2606:4700::1111", "8.8.8.8", "9.9.9.9", "8.8.4.4")
@@ -71,6 +82,33 @@ def test_the_system_knows_this_machine() -> None:
     assert "127.0.0.1" in system_resolve("localhost")
 
 
-@pytest.mark.parametrize("name", ["no-such-host.invalid", "a" * 70 + ".invalid", "\ud800.invalid"])
+@pytest.mark.parametrize(
+    "name", ["no-such-host.invalid", "a" * 70 + ".invalid", "\ud800.invalid", "a\0.invalid"]
+)
 def test_a_name_the_system_cannot_resolve_has_no_address(name: str) -> None:
     assert system_resolve(name) == ()
+
+
+def test_a_resolver_that_does_not_answer_in_time_knows_no_address() -> None:
+    answer = Event()
+
+    def silent(host: str) -> tuple[str, ...]:
+        answer.wait(30)
+        return PUBLIC
+
+    found = resolved_within(0.05, silent, "db.example.org")
+
+    answer.set()
+    assert found == ()
+
+
+def test_a_look_up_that_hangs_keeps_no_process_from_ending() -> None:
+    program = """
+from threading import Event
+from chalicelib.adapters.host_guard import resolved_within
+print(resolved_within(0.05, lambda host: Event().wait() or (), "db.example.org"))
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"()\n", b"")
