@@ -19,6 +19,8 @@ from chalicelib.domain.backup import Value
 from chalicelib.domain.connection_url import refused, split_url
 
 MAX_FIELD = 255
+SYSTEM_ROOTS: Final = "system"
+"""What libpq calls the root certificates that the machine trusts anyway."""
 PORT: Final = re.compile(r"[0-9]{1,5}")
 """Python's int() would also take 5_432, blanks and the digits of other scripts."""
 
@@ -62,7 +64,7 @@ class Endpoint(Value):
         libpq's own default is a file in the caller's home, which differs from worker to worker.
         """
         if self.sslrootcert is None and self.sslmode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}:
-            return "system"
+            return SYSTEM_ROOTS
         return self.sslrootcert
 
 

@@ -17,7 +17,7 @@ import ipaddress
 import re
 from typing import Final
 
-from chalicelib.domain.connection import Endpoint
+from chalicelib.domain.connection import SYSTEM_ROOTS, Endpoint
 from chalicelib.domain.errors import InvalidRequest
 
 POSTGRES_PORT: Final = 5432
@@ -121,6 +121,13 @@ def check_public_endpoint(endpoint: Endpoint) -> None:
             field="port",
         )
     check_public_host(endpoint.host)
+    if endpoint.sslrootcert not in {None, SYSTEM_ROOTS}:
+        # libpq would read any file of the worker for us, and its words tell what is there
+        raise InvalidRequest(
+            "sslrootcert names a file of the worker",
+            hint=f"Use sslrootcert={SYSTEM_ROOTS}, or leave it out; the host guard is on.",
+            field="sslrootcert",
+        )
 
 
 def _refused(message: str) -> InvalidRequest:

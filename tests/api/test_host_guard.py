@@ -22,6 +22,9 @@ INSIDE = (
     {"host": "2130706433"},
     {"host": "/var/run/postgresql"},
     {"host": "db.example.org", "port": 25},
+    {"host": "db.example.org", "sslrootcert": "/etc/passwd"},
+    {"host": "db.example.org", "sslrootcert": "system/../roots.pem"},
+    {"url": "postgresql://db.example.org/app?sslmode=verify-full&sslrootcert=/proc/self/environ"},
     {"url": "postgresql://[::1]/app"},
     {"url": "postgresql:///app"},
     {"url": "postgresql://db.example.org/app?host=10.0.0.1"},
@@ -57,3 +60,11 @@ def test_a_project_cannot_be_turned_inside(api: httpx.Client) -> None:
 
     assert answer.json()["code"] == "invalid_request"
     assert api.get(f"/v1/projects/{made['id']}").json()["host"] == made["host"]
+
+
+def test_a_project_cannot_be_turned_to_a_file_of_the_worker(api: httpx.Client) -> None:
+    made = api.post("/v1/projects", json={"host": "db.example.org"}).raise_for_status().json()
+
+    answer = api.patch(f"/v1/projects/{made['id']}", json={"sslrootcert": "/etc/shadow"})
+
+    assert answer.json()["errors"][0]["field"] == "sslrootcert"

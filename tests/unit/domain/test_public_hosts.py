@@ -107,3 +107,16 @@ def test_ports_of_other_services_are_refused(port: int) -> None:
 def test_a_unix_socket_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="unix socket"):
         check_public_endpoint(Endpoint(host="/var/run/postgresql"))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "roots.pem", "", "System", " system", "system\n"])
+def test_root_certificates_in_a_file_of_the_worker_are_refused(path: str) -> None:
+    with pytest.raises(InvalidRequest, match="names a file of the worker") as refusal:
+        check_public_endpoint(Endpoint(host="db.example.org", sslrootcert=path))
+
+    assert refusal.value.fields == {"field": "sslrootcert"}
+
+
+@pytest.mark.parametrize("roots", [None, "system"])
+def test_the_root_certificates_of_the_system_are_let_through(roots: str | None) -> None:
+    check_public_endpoint(Endpoint(host="db.example.org", sslrootcert=roots))
