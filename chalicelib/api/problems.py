@@ -42,6 +42,7 @@ STATUS: Final = MappingProxyType(
         "unauthenticated": 401,
         "unsupported": 422,
         "version_unsupported": 422,
+        "worker_exhausted": 503,
         "worker_lost": 500,
     }
 )

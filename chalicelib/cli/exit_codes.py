@@ -37,5 +37,6 @@ EXIT_CODES: Final = {
     "unauthenticated": FAILED,
     "unsupported": WRONG_USAGE,
     "version_unsupported": FAILED,
+    "worker_exhausted": FAILED,
     "worker_lost": FAILED,
 }

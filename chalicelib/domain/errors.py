@@ -7,7 +7,8 @@ HoldfastError
 ├── KeepingError: what was made, or the place it is kept in
 │   ├── StorageFailed, IntegrityFailed, ScratchTooSmall, RestoreFailed
 ├── RunError: the run itself
-│   ├── DumpFailed, WorkerLost, LeaseLost, DeadlineExceeded, Cancelled, Internal
+│   ├── DumpFailed, WorkerLost, WorkerExhausted, LeaseLost
+│   └── DeadlineExceeded, Cancelled, Internal
 └── RequestError: what was asked for
     ├── Unsupported, InvalidRequest, Unauthenticated, Forbidden
     └── NotFound, Conflict, RevisionConflict, RateLimited
@@ -164,6 +165,16 @@ class WorkerLost(RunError):
 
     code = "worker_lost"
     default_hint = "The worker was killed or its machine stopped; start the backup again."
+
+
+class WorkerExhausted(RunError):
+    """The system gave the worker no more files, memory, processes or threads."""
+
+    code = "worker_exhausted"
+    default_hint = (
+        "Give the worker more memory, raise its limits of open files and processes"
+        " (ulimit -n, ulimit -u), or let less run beside it."
+    )
 
 
 class LeaseLost(RunError):

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import InvalidRequest, ScratchTooSmall
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.exhaustion import scratch_failure
 from chalicelib.engine.connection import CONNECT_TIMEOUT_S, NO_FILE, SessionOptions
 
 LOCALE: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -77,7 +78,7 @@ def _in_memory(line: str) -> Iterator[Path]:
     try:
         descriptor = os.memfd_create("pgpass")
     except OSError as error:
-        raise ScratchTooSmall(f"no file in memory could be made: {error.strerror}") from error
+        raise scratch_failure("no file in memory could be made", error) from error
     try:
         os.fchmod(descriptor, 0o600)  # libpq ignores a password file that others may read
         os.write(descriptor, line.encode())
@@ -94,7 +95,7 @@ def file_on_disk(line: str, scratch: Path) -> Iterator[Path]:
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="holdfast-", dir=scratch))
     except OSError as error:
-        raise ScratchTooSmall(f"no folder could be made in scratch: {error.strerror}") from error
+        raise scratch_failure("no folder could be made in scratch", error) from error
     try:
         yield _written(folder / "pgpass", line)
     finally:
@@ -106,5 +107,5 @@ def _written(path: Path, line: str) -> Path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(line)
     except OSError as error:
-        raise ScratchTooSmall(f"scratch takes no file: {error.strerror}") from error
+        raise scratch_failure("scratch takes no file", error) from error
     return path

@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     SourceUnreachable,
     TlsFailed,
     VersionUnsupported,
+    WorkerExhausted,
 )
 
 UNANSWERED: Final = "no PostgreSQL server answered"
@@ -66,6 +67,17 @@ LOST: Final = (
 )
 
 TABLE: Final[tuple[Row, ...]] = (
+    Row(
+        WorkerExhausted,
+        "the worker has no more open files for a connection",
+        pattern=r"could not create socket: Too many open files",
+    ),
+    Row(
+        WorkerExhausted,
+        "the worker has no more memory",
+        # libpq's and the clients' own words; a server says ERROR or FATAL before it
+        pattern=r"(?m)^(?:pg_\w+: (?:error: )?)?out of memory$",
+    ),
     Row(
         VersionUnsupported,
         "the server is newer than the client that was to dump it",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from chalicelib.domain.errors import Internal
+from chalicelib.domain.exhaustion import exhausted
 
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 POLL_S: Final = 0.01
@@ -48,12 +49,14 @@ class Child:
     """
 
     def __init__(self, start: Start) -> None:
-        """Start the program; Internal when it cannot be started."""
+        """Start the program; Internal when it cannot be started, WorkerExhausted for a lack."""
         self.name = Path(start.argv[0]).name
         try:
             self._process = _popen(start)
         except OSError as error:
-            raise Internal(f"{self.name} could not be started: {error.strerror}") from error
+            doing = f"{self.name} could not be started"
+            lacking = exhausted(doing, error, forking=True)
+            raise lacking or Internal(f"{doing}: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         """Give the child itself."""
@@ -132,7 +135,7 @@ def output_of(
 ) -> str:
     """Run a short program to its end and return its stdout and stderr together, decoded.
 
-    Raises Internal when it cannot be started or does not end in time; any exit code is fine.
+    Raises Internal when it does not end in time, and as `Child` does; any exit code is fine.
     """
     start = Start(argv, environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with Child(start) as child:

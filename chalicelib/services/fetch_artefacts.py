@@ -18,6 +18,7 @@ from typing import Final
 
 from chalicelib.domain.backup import Artefact
 from chalicelib.domain.errors import IntegrityFailed, ScratchTooSmall
+from chalicelib.domain.exhaustion import scratch_failure
 from chalicelib.domain.progress import Progress
 from chalicelib.ports import Clock, ObjectStore
 from chalicelib.postgres_ports import RestoreFile, Watch
@@ -46,7 +47,7 @@ class Fetching:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ScratchTooSmall(f"scratch takes no folder: {error.strerror}") from error
+            raise scratch_failure("scratch takes no folder", error) from error
         try:
             yield self._files(artefacts, watch, may_stream=may_stream)
         finally:
@@ -75,7 +76,7 @@ class Fetching:
         except OSError as error:
             if error.errno == ENOSPC:
                 raise ScratchTooSmall("the scratch space is full") from error
-            raise ScratchTooSmall(f"scratch takes no file: {error.strerror}") from error
+            raise scratch_failure("scratch takes no file", error) from error
         return RestoreFile(lambda: chunks_of(path), path)
 
     def _stream(self, artefact: Artefact, watch: Watch) -> RestoreFile:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from chalicelib.domain.errors import ScratchTooSmall, StorageFailed
+from chalicelib.domain.exhaustion import exhausted
 from chalicelib.ports import PartData
 
 SPOOL_ABOVE_BYTES: Final = 16 << 20
@@ -129,7 +130,8 @@ def _translated() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise ScratchTooSmall("the scratch space is full") from error
-        raise StorageFailed(
+        lacking = exhausted("the scratch space takes no file", error)
+        raise lacking or StorageFailed(
             "the scratch space cannot be used",
             hint="Check that the worker may write to its folder for temporary files.",
         ) from error

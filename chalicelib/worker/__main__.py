@@ -18,6 +18,7 @@ from chalicelib.adapters.embedded.processes import die_with_parent
 from chalicelib.bootstrap.services import Services, build
 from chalicelib.domain.errors import HoldfastError, Internal, LeaseLost, WorkerLost
 from chalicelib.domain.execution import Work
+from chalicelib.domain.exhaustion import exhausted
 from chalicelib.ports import Ids
 from chalicelib.settings import Settings, process_environment
 
@@ -69,7 +70,8 @@ def run(runner: Runner, work_id: str) -> None:
         raise
     except Exception as error:
         # the type says enough to look for; the text of a foreign error may hold a secret
-        runner.fail(work_id, Internal(f"an unexpected {type(error).__name__} ended the run"))
+        unknown = Internal(f"an unexpected {type(error).__name__} ended the run")
+        runner.fail(work_id, exhausted("the run was cut short", error) or unknown)
         raise
 
 
@@ -81,10 +83,17 @@ def outcome(runner: Runner, work_id: str) -> int:
         sys.stderr.write(f"{work_id}: {error.message}\n")
         return 1
     except Exception as error:  # noqa: BLE001 - the entry point; a traceback would show its words
-        broken = {"id": work_id, "exceptions": observability.described(error)}
-        observability.log().error("the run broke", extra=broken)
+        _report(work_id, error)
         return 1
     return 0
+
+
+def _report(work_id: str, error: Exception) -> None:
+    broken = {"id": work_id, "exceptions": observability.described(error)}
+    try:
+        observability.log().error("the run broke", extra=broken)
+    except Exception:  # noqa: BLE001 - short of files or memory there is no log, and no traceback either
+        sys.stderr.write(f"{work_id}: the run broke with {type(error).__name__}\n")
 
 
 def _runner(services: Services, work: Work, owner: str) -> Runner:

@@ -24,6 +24,7 @@ ENOUGH: Final = "the limit that was drawn may be enough for a whole run"
 LATER: Final = timedelta(hours=13)
 """Past every lease."""
 LOST: Final = ends("worker_lost", "completed")
+SHORT: Final = ends("worker_exhausted", "storage_failed", "worker_lost", "completed")
 Sleep = Callable[[Stand, Draw, Backup], Worker]
 
 
@@ -190,17 +191,9 @@ CELLS: Final = (
         "F12",
         "few open files",
         limited(
-            ends(
-                "completed",
-                "storage_failed",
-                "internal",
-                "worker_lost",
-                "source_unreachable",
-                "scratch_too_small",
-                "version_unsupported",
-            ),
+            SHORT,
             8,
-            60,
+            22,
             "RLIMIT_NOFILE",
         ),
         weight=3,
@@ -210,9 +203,9 @@ CELLS: Final = (
         "F12",
         "little memory",
         limited(
-            ends("completed", "storage_failed", "internal", "worker_lost"),
+            SHORT,
             20 << 20,
-            120 << 20,
+            110 << 20,
             "RLIMIT_DATA",
         ),
         weight=3,

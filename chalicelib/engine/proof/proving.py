@@ -20,7 +20,13 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import Internal, ScratchTooSmall, SourceError, Unsupported
+from chalicelib.domain.errors import (
+    Internal,
+    ScratchTooSmall,
+    SourceError,
+    Unsupported,
+    WorkerExhausted,
+)
 from chalicelib.domain.facts import DatabaseFacts
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.proof import (
@@ -108,7 +114,7 @@ class Proving:
             found = self._findings(open_artefact, against)
         except RestoreRefused as refused:
             return self._refused(refused)
-        except (SourceError, ScratchTooSmall, Unsupported, Internal) as error:
+        except (SourceError, ScratchTooSmall, WorkerExhausted, Unsupported, Internal) as error:
             return self._unmade(error.message)
         return self._report(_outcome(found), found.compared, found.differences, found.unproven)
 

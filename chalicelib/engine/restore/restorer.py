@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from chalicelib.domain.backup import Compression, Format, TableCount
-from chalicelib.domain.errors import ScratchTooSmall, Unsupported
+from chalicelib.domain.errors import Unsupported
+from chalicelib.domain.exhaustion import scratch_failure
 from chalicelib.domain.restore import (
     MAX_NOTES,
     Comparison,
@@ -76,7 +77,7 @@ def _own_folder(scratch: Path) -> Iterator[Path]:
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(prefix="holdfast-", dir=scratch)
     except OSError as error:
-        raise ScratchTooSmall(f"no folder could be made in scratch: {error.strerror}") from error
+        raise scratch_failure("no folder could be made in scratch", error) from error
     try:
         yield Path(folder)
     finally:
@@ -307,7 +308,7 @@ class _Restore:
         try:
             path.write_text("".join(f"{entry.dump_id};\n" for entry in self.chosen.entries))
         except OSError as error:
-            raise ScratchTooSmall(f"scratch takes no file: {error.strerror}") from error
+            raise scratch_failure("scratch takes no file", error) from error
         return path
 
 

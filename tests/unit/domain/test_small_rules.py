@@ -201,9 +201,9 @@ def test_another_body_under_the_same_key_is_a_conflict() -> None:
 def test_the_codes_are_exactly_those_of_the_contract() -> None:
     contract = """source_unreachable authentication_failed tls_failed permission_denied
         version_unsupported lock_timeout source_lost storage_failed integrity_failed
-        scratch_too_small dump_failed worker_lost lease_lost deadline_exceeded cancelled unsupported
-        invalid_request unauthenticated forbidden not_found conflict rate_limited restore_failed
-        internal"""
+        scratch_too_small dump_failed worker_lost worker_exhausted lease_lost deadline_exceeded
+        cancelled unsupported invalid_request unauthenticated forbidden not_found conflict
+        rate_limited restore_failed internal"""
 
     assert set(CODES) == set(contract.split())
 

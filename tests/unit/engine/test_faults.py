@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     SourceUnreachable,
     TlsFailed,
     VersionUnsupported,
+    WorkerExhausted,
 )
 from chalicelib.engine.faults import scrub, translate
 
@@ -73,6 +74,10 @@ def test_after_the_start_a_state_may_mean_another_error(
         (AT + "FATAL:  Tenant or user not found", AuthenticationFailed),
         (AT + 'FATAL:  database "shop" does not exist', SourceUnreachable),
         (AT + "FATAL:  sorry, too many clients already", SourceUnreachable),
+        (AT + "could not create socket: Too many open files", WorkerExhausted),
+        (AT + "FATAL:  out of memory", SourceUnreachable),
+        ("pg_dump: error: out of memory\n", WorkerExhausted),
+        ("out of memory\n", WorkerExhausted),
         (AT + "Connection refused", SourceUnreachable),
         (AT + "timeout expired", SourceUnreachable),
         (AT + "server closed the connection unexpectedly", SourceUnreachable),
@@ -133,7 +138,8 @@ def test_before_a_session_nothing_of_the_network_is_told(
         ("pg_dump: error: SSL SYSCALL error: EOF detected", SourceLost, "ended"),
         ("FATAL:  terminating connection due to administrator command", SourceLost, "ended"),
         ("pg_dump: error: could not import the requested snapshot", SourceLost, "snapshot"),
-        ("pg_dump: error: out of memory", Internal, "out of memory"),
+        ("pg_dump: error: out of memory", WorkerExhausted, "no more memory"),
+        ("pg_dump: error: something is odd", Internal, "something is odd"),
         ("", Internal, "nothing"),
     ],
 )
