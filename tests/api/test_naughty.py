@@ -13,6 +13,7 @@ import pytest
 from chalicelib.api.routes import ALL
 from chalicelib.api.routing import Route
 from tests.support.api_cases import ApiWorld, api_world
+from tests.support.api_things import aim
 from tests.support.naughty import CANARY, naughty_strings
 
 BASES: dict[str, dict[str, Any]] = {
@@ -77,13 +78,19 @@ def wire(text: str) -> str:
 
 
 def path_of(world: ApiWorld, one: Route) -> str:
-    return one.path.format(**dict.fromkeys(one.parameters, "x") | world.ids)
+    return one.path.format(**real_values(world, one))
+
+
+def real_values(world: ApiWorld, one: Route) -> dict[str, str]:
+    values = dict.fromkeys(one.parameters, "x")
+    aim(values, world.things)
+    return values
 
 
 def body_of(world: ApiWorld, one: Route, place: str, text: str) -> bytes:
     base = dict(BASES.get(one.name, {}))
     if one.name == "request_backup":
-        base["project_id"] = world.ids["project_id"]
+        base["project_id"] = world.things.project()
     if place == "tag name":
         base["tags"] = {text: "value"}
     elif place == "tags":
@@ -110,7 +117,7 @@ def test_in_a_field_of_a_body(world: ApiWorld, one: Route, place: str) -> None:
 
 @pytest.mark.parametrize(("one", "name"), PARAMETERS, ids=label)
 def test_in_a_path(world: ApiWorld, one: Route, name: str) -> None:
-    values = dict.fromkeys(one.parameters, "x") | world.ids
+    values = real_values(world, one)
 
     for text in naughty_strings():
         ask(world, one, wire(one.path.format(**values | {name: text})))

@@ -6,7 +6,6 @@ rules that no schema can state; `RULES` names each of them, and nothing else is 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,6 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
-from schemathesis.config._checks import NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.result import Ok
@@ -37,16 +35,11 @@ from chalicelib.api.routes import ALL
 from chalicelib.bootstrap.adapters import embedded_adapters
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
-from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
-from chalicelib.domain.connection import Connection, Endpoint
-from chalicelib.domain.job import JobArguments, JobKind
-from chalicelib.domain.object_keys import artefact_key
-from chalicelib.domain.record import Insert
 from chalicelib.local.server import web_app
 from chalicelib.local.wsgi import WsgiApp
 from chalicelib.services.access import NewKey
-from chalicelib.services.projects import NewProject
 from chalicelib.settings import Settings
+from tests.support.api_things import Things, aim
 
 Case = AnyCase[Any]
 Operation = APIOperation[Any, Any, Any, Any]
@@ -74,6 +67,8 @@ RULES: Final = frozenset(
         ("target", "give either project_id, or url, or host and the like"),
         ("target", "url stands alone: leave out host, port, user and the like"),
         ("body", "schema_only and data_only exclude each other"),
+        ("confirmation", "the confirmation does not name the target of this restore"),
+        ("confirmation", "clean drops objects of the target and was not confirmed"),
     }
 )
 """Why a request that fits its schema may be refused all the same: a field, and what is said."""
@@ -99,7 +94,7 @@ class ApiWorld:
 
     app: WsgiApp
     headers: dict[str, str]
-    ids: dict[str, str]
+    things: Things
 
 
 @dataclass
@@ -119,18 +114,18 @@ def api_world(folder: Path) -> Iterator[ApiWorld]:
     adapters = replace(embedded_adapters(given_settings), clock=HastyClock())
     services = Services(given_settings, adapters)
     _, token = services.access.create("test", NewKey("test", Role.ADMIN))
-    yield ApiWorld(
-        web_app(services).api, {"Authorization": f"Bearer {token}"}, _one_of_each(services)
-    )
+    headers = {"Authorization": f"Bearer {token}"}
+    yield ApiWorld(web_app(services).api, headers, Things(services))
     if isinstance(adapters.catalog, SqliteCatalog):
         adapters.catalog.close()
 
 
 def api_schema(app: WsgiApp) -> BaseSchema:
     """Return the published document as schemathesis reads it, in front of an application."""
+    config = SchemathesisConfig()
     # What is larger than any request of ours is refused before anybody looks what it says.
-    refusals = {"expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, "413"]}
-    config = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": refusals}})
+    refusals = config.projects.default.checks.negative_data_rejection
+    refusals.expected_statuses = [*refusals.expected_statuses, "413"]
     config.projects.default.base_url = BASE_URL
     config.projects.default.generation.database = "none"
     # Otherwise a quarter of all cases would only be told that their key is none of ours.
@@ -178,18 +173,20 @@ def rule_of(response: Response) -> str | None:
 
 
 def aimed(case: Case, world: ApiWorld, *, at_real_things: bool) -> Case:
-    """Let a case meet things that are there: with random ids alone all answers would be 404."""
-    meta = case.meta
-    if not at_real_things or (meta is not None and meta.is_negative_at(ParameterLocation.PATH)):
+    """Let a case meet things that are there, wherever it keeps to its schema."""
+    if not at_real_things or not _fits(case, ParameterLocation.PATH):
         return case
-    for name in set(case.path_parameters or {}) & world.ids.keys():
-        case.path_parameters[name] = world.ids[name]
-    if meta is None or not meta.is_negative_at(ParameterLocation.QUERY):
+    aim(case.path_parameters or {}, world.things)
+    if _fits(case, ParameterLocation.QUERY):
         (case.query or {}).pop("cursor", None)
-    if isinstance(case.body, dict) and isinstance(case.body.get("project_id"), str):
-        fits = meta is None or not meta.is_negative_at(ParameterLocation.BODY)
-        case.body["project_id"] = world.ids["project_id"] if fits else case.body["project_id"]
+        aim(case.query or {}, world.things)
+    if _fits(case, ParameterLocation.BODY) and isinstance(case.body, dict):
+        aim(case.body, world.things)
     return case
+
+
+def _fits(case: Case, location: ParameterLocation) -> bool:
+    return case.meta is None or not case.meta.is_negative_at(location)
 
 
 def fuzz(operation: Operation, world: ApiWorld, tally: Tally, cases: int, number: int) -> None:
@@ -212,33 +209,3 @@ def fuzz(operation: Operation, world: ApiWorld, tally: Tally, cases: int, number
         # A schema that takes everything has nothing outside of it.
         with suppress(Unsatisfiable):
             one()
-
-
-def _one_of_each(services: Services) -> dict[str, str]:
-    connection = Connection(Endpoint(host="db.example.org", database="shop"), "s3cret-of-shop")
-    project = services.projects.create("test", NewProject("shop", connection, {}))
-    job = services.jobs.request("test", JobKind.TEST, project.id, JobArguments())
-    content = b"PGDMP and more"
-    now = services.ledger.clock.now()
-    backup = Backup(
-        id=services.ledger.ids.new(),
-        project_id=project.id,
-        name="nightly",
-        requested_by="test",
-        created_at=now,
-        completed_at=now,
-        status=Status.COMPLETED,
-        attempt=1,
-        format=Format.CUSTOM,
-        compression=Compression.GZIP,
-        locked=True,
-    )
-    artefact = Artefact(
-        name="database.dump",
-        key=artefact_key(backup, "database.dump"),
-        stored_bytes=len(content),
-        checksum=Checksum(value=hashlib.sha256(content).hexdigest()),
-    )
-    services.adapters.store.put(artefact.key, content, content_type="application/octet-stream")
-    services.ledger.catalog.commit([Insert(backup.model_copy(update={"artefacts": (artefact,)}))])
-    return {"project_id": project.id, "backup_id": backup.id, "job_id": job.id}
