@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.soak.report import Report
+from tests.soak.report import REPORTS, Report
 
+Lane = Callable[[list[str]], Report]
 NO_LANES: Final = {"__main__", "report"}
 
 
@@ -24,22 +27,42 @@ def lanes() -> list[str]:
     return sorted(found - NO_LANES)
 
 
-def main(arguments: list[str]) -> int:
-    """Run one lane, or all with their own defaults; 1 when one failed, 2 for a wrong name."""
+def loaded(name: str) -> Lane:
+    """Return what runs a lane."""
+    lane: Lane = importlib.import_module(f"tests.soak.{name}").run
+    return lane
+
+
+def main(arguments: list[str], folder: Path = REPORTS, load: Callable[[str], Lane] = loaded) -> int:
+    """Run one lane, or all with their own defaults; 1 when one failed, 2 for a wrong name.
+
+    A lane that breaks has failed, and keeps no other from running.
+    """
     name, *rest = arguments or [""]
     if name != "all" and name not in lanes():
         print(f"usage: python -m tests.soak all|{'|'.join(lanes())}")
         return 2
-    reports = [_run(lane, rest) for lane in (lanes() if name == "all" else [name])]
+    reports = []
+    for lane in lanes() if name == "all" else [name]:
+        reports.append(_report_of(lane, load, rest))
+        _tell(reports[-1], folder)
     return 1 if any(report.failures for report in reports) else 0
 
 
-def _run(lane: str, arguments: list[str]) -> Report:
-    report: Report = importlib.import_module(f"tests.soak.{lane}").run(arguments)
-    print(f"{report.as_table()}\n\nwritten to {report.write()}")
+def _report_of(name: str, load: Callable[[str], Lane], arguments: list[str]) -> Report:
+    try:
+        return load(name)(arguments)
+    except Exception as error:  # noqa: BLE001 - the entry point; the report of before must not stay
+        traceback.print_exc()
+        return Report(name, {}, (f"the lane itself broke: {type(error).__name__}: {error}",))
+
+
+def _tell(report: Report, folder: Path) -> None:
+    print(report.as_table())
+    if report.kept:
+        print(f"\nwritten to {report.write(folder)}")
     for failure in report.failures:
         print(f"FAILED: {failure}")
-    return report
 
 
 if __name__ == "__main__":

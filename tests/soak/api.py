@@ -11,7 +11,7 @@ from typing import Final
 
 from schemathesis.core.failures import FailureGroup
 
-from tests.soak.report import Report, sized
+from tests.soak.report import Report, bound_told, sized
 from tests.support.api_cases import Tally, api_schema, api_world, fuzz, operations
 
 CASES: Final = 100_000
@@ -64,7 +64,8 @@ def _report(tally: Tally, seed: int, seconds: float) -> Report:
     figures: dict[str, str | int | float] = {
         "first seed": seed,
         "generated requests": tally.cases,
-        "failures": len(tally.failures),
+        "violations": len(tally.failures),
+        "95 % bound on failing requests": bound_told(tally.cases, len(tally.failures)),
         "requests per second": round(tally.cases / seconds),
         **{f"answers {status}": count for status, count in sorted(tally.statuses.items())},
         **{f"refused by a rule: {rule}": count for rule, count in sorted(tally.excused.items())},

@@ -17,7 +17,7 @@ from typing import Final
 from tests.faults import checker, matrix
 from tests.faults.cells import Cell, Draw, Finding
 from tests.faults.stand import Stand, opened
-from tests.soak.report import Report, bound_95, sized
+from tests.soak.report import BOUND, Report, bound_told, sized
 from tests.support.stack import AWS, EMBEDDED, SETS
 
 RUNS: Final = 600
@@ -103,8 +103,9 @@ def report(results: Sequence[Result], seed: int, seconds: float) -> Report:
         "first seed": seed,
         "runs": len(results),
         "runs whose fault struck": struck,
+        "violations": sum(len(result.found) for result in results),
         "false successes": len(false),
-        "95 % bound on false success": f"{bound_95(struck):.2%}" if not false else "none",
+        BOUND: bound_told(struck, len(false)),
         "seconds": round(seconds, 1),
         **{name: str(tally) for name, tally in sorted(_tallies(results).items())},
         **{f"left out {number}": why for number, why in enumerate(matrix.LEFT_OUT, 1)},
