@@ -6,6 +6,7 @@ pending ──▶ in-progress ──▶ completed | failed | cancelled
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
@@ -136,6 +137,7 @@ class Chore(StrEnum):
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=2000)]
+MigrationId = Annotated[str, Field(min_length=1, max_length=200)]
 Tags = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=64)],
@@ -250,6 +252,10 @@ class Backup(Record):
     status: Status = Status.PENDING
     requested_by: str
 
+    # what stands behind a gate: the migration that waits, and until when retention leaves it alone
+    migration_id: MigrationId | None = None
+    hold_until: Moment | None = None
+
     created_at: Moment
     started_at: Moment | None = None
     completed_at: Moment | None = None
@@ -287,6 +293,10 @@ class Backup(Record):
     parent_id: str | None = None
     locked: bool = False
     chore: Chore | None = None
+
+    def is_held(self, now: datetime) -> bool:
+        """Whether a hold still keeps this backup from being removed."""
+        return self.hold_until is not None and now < self.hold_until
 
     @property
     def main_artefact(self) -> Artefact | None:
