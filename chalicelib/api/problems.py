@@ -31,6 +31,7 @@ STATUS: Final = MappingProxyType(
         "lease_lost": 409,
         "lock_timeout": 504,
         "not_found": 404,
+        "not_verified": 409,
         "permission_denied": 502,
         "restore_failed": 502,
         "rate_limited": 429,

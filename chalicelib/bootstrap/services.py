@@ -18,6 +18,7 @@ from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
 from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
+from chalicelib.services.gate import Gates
 from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
@@ -84,6 +85,11 @@ class Services:
     def backups(self) -> Backups:
         """The backups."""
         return Backups(self.ledger, self.adapters.workflow, self.adapters.store)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The gate before migrations."""
+        return Gates(self.ledger, self.backups)
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -26,6 +26,7 @@ EXIT_CODES: Final = {
     "lease_lost": FAILED,
     "lock_timeout": FAILED,
     "not_found": FAILED,
+    "not_verified": REFUSED,
     "permission_denied": FAILED,
     "restore_failed": FAILED,
     "rate_limited": FAILED,

@@ -20,24 +20,17 @@ import httpx
 from chalicelib.cli.invocation import Invocation
 from chalicelib.cli.watching import pause_between_looks, watching
 from chalicelib.domain.errors import (
-    Conflict,
+    BY_CODE,
     HoldfastError,
     Internal,
     InvalidRequest,
     SourceUnreachable,
     Unauthenticated,
-    all_errors,
 )
 from chalicelib.settings import Settings
 
 TIMEOUT_S: Final = 60.0
 PAGE: Final = 200
-# several classes share these two codes; whoever reads an answer means the plain ones
-ERRORS: Final[dict[str, type[HoldfastError]]] = {
-    **{error.code: error for error in all_errors()},
-    Internal.code: Internal,
-    Conflict.code: Conflict,
-}
 
 WorkUntil = Callable[[Callable[[], bool]], None]
 
@@ -131,7 +124,7 @@ def raise_unless_completed(ended: Mapping[str, Any], what: str) -> None:
     if ended["status"] == "completed":
         return
     error = ended.get("error") or {"code": "internal", "message": "no reason is known", "hint": ""}
-    raise ERRORS.get(error["code"], Internal)(
+    raise BY_CODE.get(error["code"], Internal)(
         f"{what} {ended['id']}: {error['message']}", hint=error["hint"] or None
     )
 
@@ -209,7 +202,7 @@ def _json_of(response: httpx.Response) -> Any:
 def _error_of(response: httpx.Response) -> HoldfastError:
     try:
         problem = response.json()
-        kind = ERRORS[problem["code"]]
+        kind = BY_CODE[problem["code"]]
         fields = [f"{e['field']}: {e['message']}" for e in problem.get("errors") or ()]
         return kind("; ".join([problem["detail"], *fields]), hint=problem["hint"])
     except (ValueError, KeyError, TypeError) as error:

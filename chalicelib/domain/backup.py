@@ -137,7 +137,7 @@ class Chore(StrEnum):
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=2000)]
-MigrationId = Annotated[str, Field(min_length=1, max_length=200)]
+MigrationId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Tags = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=64)],

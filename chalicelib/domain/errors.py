@@ -5,7 +5,7 @@ HoldfastError
 │   ├── SourceUnreachable, AuthenticationFailed, TlsFailed, PermissionDenied
 │   └── VersionUnsupported, LockTimeout, SourceLost
 ├── KeepingError: what was made, or the place it is kept in
-│   ├── StorageFailed, IntegrityFailed, ScratchTooSmall, RestoreFailed
+│   ├── StorageFailed, IntegrityFailed, ScratchTooSmall, RestoreFailed, NotVerified
 ├── RunError: the run itself
 │   ├── DumpFailed, WorkerLost, WorkerExhausted, LeaseLost
 │   └── DeadlineExceeded, Cancelled, Internal
@@ -147,6 +147,13 @@ class RestoreFailed(KeepingError):
     default_hint = "Mend what the report names, empty the target, then restore again."
 
 
+class NotVerified(KeepingError):
+    """Nothing is known to be wrong, and the check that was asked for has not been passed."""
+
+    code = "not_verified"
+    default_hint = "Read the reasons, mend them, then take a new backup."
+
+
 class RunError(HoldfastError):
     """Group failures of a run itself."""
 
@@ -274,3 +281,10 @@ def all_errors() -> tuple[type[HoldfastError], ...]:
 
 
 CODES: tuple[str, ...] = tuple(sorted({error.code for error in all_errors()}))
+
+BY_CODE: dict[str, type[HoldfastError]] = {
+    **{error.code: error for error in all_errors()},
+    # several classes share these two codes; whoever reads a code means the plain ones
+    Internal.code: Internal,
+    Conflict.code: Conflict,
+}

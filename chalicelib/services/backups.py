@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain import moves
+from chalicelib.domain import gate, moves
 from chalicelib.domain.backup import (
     Asked,
     Backup,
@@ -40,6 +40,8 @@ class NewBackup:
     description: str = ""
     trigger: Trigger = Trigger.MANUAL
     tags: dict[str, str] | None = None
+    migration_id: str | None = None
+    hold_days: int | None = None
     idempotency_key: str | None = None
     body: str = ""
 
@@ -66,6 +68,7 @@ class BackupChanges:
     description: str | None = None
     tags: dict[str, str] | None = None
     locked: bool | None = None
+    hold_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Backups:
         A crash after the record leaves a pending backup that the sweeper starts.
         """
         plan_format(new.options)
+        gate.require_gate(new.trigger, new.migration_id, new.hold_days)
         project = self.ledger.catalog.get(Project, new.project_id)
         asked = new.options.verification or project.verification or Asked.ARCHIVE
         new = replace(new, options=new.options.model_copy(update={"verification": asked}))
@@ -94,6 +98,7 @@ class Backups:
             self.ledger.catalog.commit([*writes, *(Insert(r) for r in remembered)])
         except Conflict:
             backup = self.get(idempotent.earlier(self.ledger, remembered, Backup.kind))
+            gate.require_fresh(backup, self.ledger.clock.now())
         if not backup.status.is_terminal:
             self.workflow.start(Work.BACKUP, backup.id)
         return self.get(backup.id)
@@ -133,6 +138,9 @@ class Backups:
     def update(self, actor: str, backup_id: str, changes: BackupChanges) -> Backup:
         """Change what people say of a backup; never what it holds."""
         update = {name: value for name, value in vars(changes).items() if value is not None}
+        if changes.hold_days is not None:
+            now = self.ledger.clock.now()
+            update["hold_until"] = gate.held_until(now, update.pop("hold_days"))
 
         def decide(backup: Backup) -> tuple[Write, ...]:
             changed = backup.model_copy(update=update)
@@ -149,7 +157,7 @@ class Backups:
         return backup
 
     def delete(self, actor: str, backup_id: str) -> None:
-        """Delete a finished, unlocked backup with all its objects.
+        """Delete a finished backup that is neither locked nor held, with all its objects.
 
         The record is marked first, so that nobody hands the backup out any more; then goes the
         manifest, so that nothing can take the rest for whole; then the artefacts; then the record.
@@ -161,6 +169,11 @@ class Backups:
                 raise Conflict("the backup is still running", hint="Cancel it first.")
             if backup.locked:
                 raise Conflict("the backup is locked", hint="Unlock it first.")
+            if backup.status is Status.COMPLETED and backup.is_held(self.ledger.clock.now()):
+                raise Conflict(
+                    f"the backup is held until {backup.hold_until:%Y-%m-%d %H:%M}",
+                    hint="Its migration may have to be undone; set hold_days to 0 to release it.",
+                )
             if backup.chore is Chore.DELETE:
                 return ()
             marked = backup.model_copy(update={"chore": Chore.DELETE})
@@ -186,6 +199,7 @@ class Backups:
 
     def _new(self, actor: str, new: NewBackup, project: Project) -> Backup:
         now = self.ledger.clock.now()
+        held = gate.HOLD_DAYS if new.trigger is Trigger.PRE_MIGRATION else 0
         return Backup(
             id=self.ledger.ids.new(),
             project_id=project.id,
@@ -195,6 +209,8 @@ class Backups:
             options=new.options,
             tags=new.tags or {},
             requested_by=actor,
+            migration_id=new.migration_id,
+            hold_until=gate.held_until(now, held if new.hold_days is None else new.hold_days),
             created_at=now,
         )
 

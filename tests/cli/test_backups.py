@@ -27,6 +27,8 @@ FIELDS = {
     "components",
     "engine",
     "tags",
+    "migration_id",
+    "hold_until",
     "status",
     "step",
     "attempt",
@@ -53,6 +55,7 @@ FIELDS = {
     "locked",
     "cancel_requested",
     "deleting",
+    "gate",
     "progress",
 }
 WAITED = ("--wait", "--json")

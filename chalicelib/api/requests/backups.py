@@ -29,7 +29,10 @@ from chalicelib.domain.backup import (
     Trigger,
 )
 from chalicelib.domain.contents import MAX_ROWS
+from chalicelib.domain.gate import MAX_HOLD_DAYS
 from chalicelib.services.jobs import MAX_WAIT_S
+
+HoldDays = Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS), WHOLE]
 
 
 class OptionFields(Body):
@@ -62,7 +65,11 @@ class EstimateRequest(OptionFields):
 
 
 class BackupRequest(OptionFields):
-    """Ask for a backup."""
+    """Ask for a backup.
+
+    `migration_id` and `hold_days` go with trigger `pre-migration`: such a backup is held, which
+    keeps it from retention and deletion, for 30 days unless `hold_days` says otherwise.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -71,7 +78,8 @@ class BackupRequest(OptionFields):
                     "project_id": "01JD0000000000000000000000",
                     "compression": "zstd",
                     "trigger": "pre-migration",
-                    "tags": {"migration": "0042", "git": "4f2d9c1"},
+                    "migration_id": "0042",
+                    "tags": {"git": "4f2d9c1"},
                 }
             ]
         }
@@ -82,10 +90,15 @@ class BackupRequest(OptionFields):
     description: Lines = ""
     trigger: Trigger = Trigger.MANUAL
     tags: TagMap = {}
+    migration_id: OneLine | None = None
+    hold_days: HoldDays | None = None
 
 
 class BackupPatch(Body):
-    """Change what people say of a backup; a field left out stays as it is."""
+    """Change what people say of a backup; a field left out stays as it is.
+
+    `hold_days` are counted from now; 0 releases the backup.
+    """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -93,6 +106,7 @@ class BackupPatch(Body):
     description: Lines | None = None
     tags: TagMap | None = None
     locked: bool | None = None
+    hold_days: HoldDays | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -40,7 +40,9 @@ def request_backup(call: Call, body: BackupRequest, idempotency_key: str | None)
     """Request a backup.
 
     The same Idempotency-Key with the same body gives the backup of the first request; with
-    another body it is a conflict.
+    another body it is a conflict. With trigger `pre-migration`, look at the backup until its
+    `gate.verdict` is no longer `wait`, and migrate only when it is `pass`; a key whose backup ended
+    more than an hour ago is a conflict, because what was written since is not in it.
     """
     project = call.project(body.project_id)
     # What was understood is compared, not its bytes: the order of fields makes no other request.
@@ -51,6 +53,8 @@ def request_backup(call: Call, body: BackupRequest, idempotency_key: str | None)
         description=body.description,
         trigger=body.trigger,
         tags=body.tags,
+        migration_id=body.migration_id,
+        hold_days=body.hold_days,
         idempotency_key=idempotency_key,
         body=json.dumps(body.model_dump(mode="json"), sort_keys=True),
     )
@@ -82,16 +86,20 @@ def show_backup(call: Call, backup: Backup) -> BackupView:
 
 @route("PATCH /v1/backups/{backup_id}", OPERATOR)
 def update_backup(call: Call, backup: Backup, body: BackupPatch) -> BackupView:
-    """Change name, description, tags or lock of a backup."""
+    """Change name, description, tags, lock or hold of a backup."""
     changes = BackupChanges(
-        name=body.name, description=body.description, tags=body.tags, locked=body.locked
+        name=body.name,
+        description=body.description,
+        tags=body.tags,
+        locked=body.locked,
+        hold_days=body.hold_days,
     )
     return BackupView.of(call.services.backups.update(call.actor.name, backup.id, changes))
 
 
 @route("DELETE /v1/backups/{backup_id}", ADMIN, NO_CONTENT)
 def delete_backup(call: Call, backup: Backup) -> None:
-    """Delete a finished, unlocked backup with all its objects; its links end with it."""
+    """Delete a finished backup, neither locked nor held; objects and links end with it."""
     call.services.backups.delete(call.actor.name, backup.id)
 
 

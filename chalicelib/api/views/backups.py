@@ -21,6 +21,7 @@ from chalicelib.domain.backup import (
     Verification,
 )
 from chalicelib.domain.errors import ErrorInfo
+from chalicelib.domain.gate import Judgement, judged
 from chalicelib.domain.progress import Progress
 
 
@@ -48,6 +49,7 @@ class BackupView(View):
 
     `compression`, `format` and `engine` are as asked for until the run has decided; `progress` is
     there while it runs and one backup is shown; `deleting` means its objects are going away.
+    `gate` says of one made before a migration whether that may run.
     """
 
     id: str
@@ -61,6 +63,8 @@ class BackupView(View):
     components: tuple[Component, ...]
     engine: str | None
     tags: dict[str, str]
+    migration_id: str | None
+    hold_until: datetime | None
     status: Status
     step: Step
     attempt: int
@@ -87,6 +91,7 @@ class BackupView(View):
     locked: bool
     cancel_requested: bool
     deleting: bool
+    gate: Judgement | None = None
     progress: ProgressView | None = None
 
     @classmethod
@@ -106,6 +111,7 @@ class BackupView(View):
                 ArtefactView(**a.model_dump(exclude={"key"})) for a in backup.artefacts
             ),
             "deleting": backup.chore is Chore.DELETE,
+            "gate": judged(backup) if backup.trigger is Trigger.PRE_MIGRATION else None,
             "progress": ProgressView.of(progress) if progress else None,
         }
         return cls.model_validate(shown)

@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib.cli.interruption import Interruption
 from chalicelib.cli.invocation import Invocation
-from chalicelib.cli.service import ERRORS, Service, open_service, raise_unless_completed
+from chalicelib.cli.service import Service, open_service, raise_unless_completed
 from chalicelib.domain.errors import (
+    BY_CODE,
     CODES,
     HoldfastError,
     IntegrityFailed,
@@ -96,8 +97,8 @@ def test_an_answer_of_somebody_else_is_told_as_that(scripted: Any, body: bytes) 
 
 
 def test_every_code_has_its_own_class_again() -> None:
-    assert {code: ERRORS[code].code for code in CODES} == {code: code for code in CODES}
-    assert all(ERRORS[code] is not HoldfastError for code in CODES)
+    assert {code: BY_CODE[code].code for code in CODES} == {code: code for code in CODES}
+    assert all(BY_CODE[code] is not HoldfastError for code in CODES)
 
 
 def test_a_list_goes_on_over_short_pages_up_to_the_limit(scripted: Any) -> None:
