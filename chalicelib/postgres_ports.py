@@ -11,6 +11,7 @@ from chalicelib.domain.backup import BackupOptions, BackupType, Compression, For
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
+from chalicelib.domain.estimate import Expectation, LockHeld, OpenTransaction
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
@@ -55,12 +56,19 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Say what a backup would take: bytes as the catalogue has them, times in seconds."""
+    """Say what a backup would take and meet: bytes as the catalogue has them.
+
+    `locks` are those that a dump would wait for, `transactions` have been open for long; `expected`
+    is how long a run takes, for who knows the earlier ones.
+    """
 
     tables: int
     table_bytes: int
     large_objects: int
     database_bytes: int
+    locks: tuple[LockHeld, ...] = ()
+    transactions: tuple[OpenTransaction, ...] = ()
+    expected: Expectation | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType
 from chalicelib.domain.connection import Connection
-from chalicelib.engine import catalogue
+from chalicelib.engine import catalogue, obstacles
 from chalicelib.engine.clients import Client
 from chalicelib.engine.connection import (
     Session,
@@ -111,6 +111,8 @@ def databases(session: Session) -> tuple[str, ...]:
 def estimate(session: Session, kind: BackupType) -> Estimate:
     """Size a backup from the catalogue; a schema backup holds no table bytes."""
     session.execute(b"BEGIN READ ONLY")
+    # first: asking for sizes waits for the very locks that are listed here
+    held_up = obstacles.locks(session), obstacles.long_transactions(session)
     tables = catalogue.tables(session)
     held = () if kind is BackupType.SCHEMA else tables
     found = Estimate(
@@ -118,6 +120,8 @@ def estimate(session: Session, kind: BackupType) -> Estimate:
         table_bytes=sum(table.size_bytes for table in held if table.why_uncounted is None),
         large_objects=0 if kind is BackupType.SCHEMA else catalogue.large_objects(session),
         database_bytes=catalogue.database_bytes(session),
+        locks=held_up[0],
+        transactions=held_up[1],
     )
     session.execute(b"COMMIT")
     return found

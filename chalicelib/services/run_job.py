@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from chalicelib.domain.errors import (
     Internal,
     InvalidRequest,
 )
+from chalicelib.domain.estimate import RUNS, expected, is_similar
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import is_dump
@@ -96,10 +97,18 @@ class JobRunner:
         return _as_json(SourceReport, report)
 
     def estimate(self, job: Job) -> dict[str, Any]:
-        """Size a backup from the catalogue."""
+        """Size a backup from the catalogue, and say how long it takes and what it would meet."""
         options = job.arguments.options or BackupOptions()
         estimate = self.engine.estimate(self.projects.connection(job.project_id), options)
-        return _as_json(Estimate, estimate)
+        earlier = Query(
+            Backup,
+            index=("project_id", job.project_id),
+            limit=RUNS,
+            keep=lambda run: is_similar(run, options),
+        )
+        similar = self.ledger.catalog.find(earlier).items
+        told = replace(estimate, expected=expected(similar, estimate.table_bytes))
+        return _as_json(Estimate, told)
 
     def discover(self, job: Job) -> dict[str, Any]:
         """Make a project for every other database of the project's server, if there is none."""

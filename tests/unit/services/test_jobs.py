@@ -57,7 +57,22 @@ def test_an_estimate_job_reports_sizes(world: World) -> None:
         "table_bytes": 100,
         "large_objects": 0,
         "database_bytes": 8_000_000,
+        "locks": [],
+        "transactions": [],
+        "expected": {"seconds": 5.000005, "basis": "size at 20 MB/s, never run before"},
     }
+
+
+def test_an_estimate_job_expects_what_earlier_runs_took(world: World) -> None:
+    world.engine.during = lambda _: world.clock.turn(timedelta(seconds=30))
+    done = completed(world)
+    arguments = JobArguments(options=BackupOptions())
+    job = world.services.jobs.request("key:1", JobKind.ESTIMATE, done.project_id, arguments)
+
+    result = world.services.job_runner("worker-1").run(job.id).result
+
+    assert result is not None
+    assert result["expected"] == {"seconds": 30.0, "basis": "the one run like it"}
 
 
 def test_discovery_makes_a_project_for_every_other_database(world: World) -> None:
