@@ -28,6 +28,14 @@ IGNORABLE: Final[tuple[tuple[str, str, str], ...]] = (
     (r"SCHEMA - public .*|SCHEMA public .*", r"CREATE SCHEMA public;", "every database has it"),
     (r"COMMENT - SCHEMA public.*", r"COMMENT ON SCHEMA public .*", "it belongs to another role"),
     (r"COMMENT - EXTENSION .*", r"COMMENT ON EXTENSION .*", "the extension belongs to a superuser"),
+    # clean drops from the leaves up, which a partition's share of an index or constraint refuses;
+    # its table is dropped next, and one that stays is an error when it is made again
+    (
+        r"(?:FK )?CONSTRAINT .*",
+        r"ALTER TABLE IF EXISTS (?:ONLY )?\S.* DROP CONSTRAINT IF EXISTS .*;",
+        "it goes with its table",
+    ),
+    (r"INDEX .*", r"DROP INDEX IF EXISTS .*;", "it goes with its table"),
 )
 
 ADVICE: Final[tuple[tuple[str, str], ...]] = (

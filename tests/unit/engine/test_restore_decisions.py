@@ -84,6 +84,11 @@ def problems(
         ("", "SET transaction_timeout = 0;"),
         ("SCHEMA - public pg_database_owner", "CREATE SCHEMA public;"),
         ("COMMENT - EXTENSION pgcrypto ", "COMMENT ON EXTENSION pgcrypto IS 'x';"),
+        (
+            "CONSTRAINT shop events_later events_later_pkey me",
+            "ALTER TABLE IF EXISTS ONLY shop.events_later DROP CONSTRAINT IF EXISTS x_pkey;",
+        ),
+        ("INDEX shop events_later_at_idx me", "DROP INDEX IF EXISTS shop.events_later_at_idx;"),
     ],
 )
 def test_complaints_that_need_no_attention(label: str, command: str) -> None:
@@ -98,6 +103,9 @@ def test_complaints_that_need_no_attention(label: str, command: str) -> None:
         ("TABLE public orders me", "CREATE SCHEMA public;"),
         ("SCHEMA - sales me", "CREATE SCHEMA sales;"),
         ("COMMENT public TABLE orders me", "COMMENT ON TABLE public.orders IS 'x';"),
+        ("TABLE shop events me", "DROP TABLE IF EXISTS shop.events;"),
+        ("CONSTRAINT shop t t_pkey me", "ALTER TABLE ONLY shop.t ADD CONSTRAINT t_pkey CHECK (a);"),
+        ("INDEX shop t_idx me", "CREATE INDEX t_idx ON shop.t USING btree (a);"),
     ],
 )
 def test_everything_else_is_an_error(label: str, command: str) -> None:
