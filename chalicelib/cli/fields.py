@@ -79,7 +79,7 @@ def backup_ended(service: Service, backup_id: str, view: ProgressView) -> dict[s
 def run_ended(service: Service, path: str, what: str, view: ProgressView) -> dict[str, Any]:
     """Wait for the run at `path`, showing its progress, and return it; its error is raised."""
     with view:
-        ended = service.ended(path, lambda run: _show(run, view))
+        ended = service.ended(path, shown_progress(view))
     raise_unless_completed(ended, what)
     return ended
 
@@ -89,7 +89,12 @@ def is_id(word: str) -> bool:
     return _ID.fullmatch(word) is not None
 
 
-def _show(run: dict[str, Any], view: ProgressView) -> None:
-    if run.get("progress"):
-        shown = {name: value for name, value in run["progress"].items() if name != "fraction"}
-        view.show(Progress.model_validate({"id": run["id"], **shown}))
+def shown_progress(view: ProgressView) -> Callable[[dict[str, Any]], None]:
+    """Return what shows the progress of a run as the service tells it."""
+
+    def show(run: dict[str, Any]) -> None:
+        if run.get("progress"):
+            shown = {name: value for name, value in run["progress"].items() if name != "fraction"}
+            view.show(Progress.model_validate({"id": run["id"], **shown}))
+
+    return show

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -24,6 +24,7 @@ class Interruption:
         """Begin without having been asked to stop."""
         self.asked = False
         self._polled = False
+        self._receiver: Callable[[int], None] | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -48,13 +49,25 @@ class Interruption:
         finally:
             self._polled = False
 
+    @contextmanager
+    def passed_on(self, receive: Callable[[int], None]) -> Iterator[None]:
+        """Give every signal, not only the first, to somebody else for as long as this lasts."""
+        self._receiver = receive
+        try:
+            yield
+        finally:
+            self._receiver = None
+
     def check(self) -> None:
         """Raise Cancelled when a signal has asked to stop."""
         if self.asked:
             raise interrupted()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        if self._receiver is not None:
+            self._receiver(number)
+            return
         first, self.asked = not self.asked, True
         if first and not self._polled:
             raise KeyboardInterrupt

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "backups": "Make, watch, verify, download and delete backups.",
     "restores": "Watch and cancel restores; `holdfast restore` makes them.",
     "keys": "Make, list and revoke API keys.",
+    "gate": "Run a migration only behind a verified backup of its database.",
 }
 
 
@@ -100,19 +101,24 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         with interruption.listening():
             return _invoke(arguments, Invocation(environment, interruption))
     except HoldfastError as error:
-        return _fail(error, arguments)
+        return _fail(error, _ours(arguments))
     except (KeyboardInterrupt, click.Abort):
-        return _fail(interrupted(), arguments)
+        return _fail(interrupted(), _ours(arguments))
     except click.ClickException as error:
-        return _wrong_usage(error, arguments)
+        return _wrong_usage(error, _ours(arguments))
     except BrokenPipeError:
         # whoever read our output has gone; nobody is left to be told
         sys.stderr.close()
         return 1
     except Exception as error:  # noqa: BLE001 - the process entry point: nothing may escape untold
-        if "--debug" in arguments:
+        if "--debug" in _ours(arguments):
             _print_frames(error)
-        return _fail(_unexpected(error), arguments)
+        return _fail(_unexpected(error), _ours(arguments))
+
+
+def _ours(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the words that are not those of a command which `gate` runs."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
 def _flushed(code: int) -> int:

@@ -50,11 +50,12 @@ class Service:
         *,
         body: Mapping[str, object] | None = None,
         query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Return the answer's JSON, None when it has none; a problem becomes its error class."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         with self._reaching():
-            response = self.http.request(method, path, json=body, params=given)
+            response = self.http.request(method, path, json=body, params=given, headers=headers)
         if not response.is_success:
             raise _error_of(response)
         return _json_of(response) if response.content else None
