@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from chalicelib.domain.backup import Asked, BackupType, Compression, Format
+from chalicelib.domain.gate import HOLD_DAYS, MAX_HOLD_DAYS
 
 type_option = click.option(
     "--type",
@@ -33,4 +34,11 @@ verification_option = click.option(
     type=click.Choice([a.value for a in Asked]),
     help="How to verify it: archive reads every byte back; proof also restores it into a scratch"
     " server and compares. Without it: what the project says, else archive.",
+)
+
+hold_option = click.option(
+    "--hold-days",
+    type=click.IntRange(0, MAX_HOLD_DAYS),
+    help="How long from now nothing may remove a backup made before a migration; 0 releases it."
+    f" Such backups begin with {HOLD_DAYS} days.",
 )

@@ -11,6 +11,7 @@ from chalicelib.cli.backup_files import delete, download, link
 from chalicelib.cli.backup_options import (
     compression_option,
     format_option,
+    hold_option,
     type_option,
     verification_option,
 )
@@ -60,7 +61,7 @@ for _command in (link, download, delete):
 @backups.command(
     epilog=examples(
         "holdfast backups create --project 01JD0000000000000000000000 --wait",
-        "holdfast backups create --project $P --trigger pre-migration --tag migration=0042 --wait",
+        "holdfast backups create --project $P --trigger pre-migration --migration 0042 --wait",
     )
 )
 @click.option("--project", required=True, help="Id of the project to back up.")
@@ -77,6 +78,8 @@ for _command in (link, download, delete):
     show_default=True,
     help="What asks for it.",
 )
+@click.option("--migration", "migration_id", help="Which migration waits for it.")
+@hold_option
 @tag_option
 @click.option("--wait", is_flag=True, help="Wait until it has ended; its failure is ours.")
 @data_option
@@ -197,6 +200,7 @@ def verify(
 @click.option("--name", help="What people call it from now on.")
 @click.option("--description", help="What is to be remembered about it.")
 @click.option("--lock/--unlock", "locked", default=None, help="Whether it may be deleted.")
+@hold_option
 @tag_option
 @data_option
 @json_option

@@ -14,7 +14,7 @@ from uuid import uuid4
 import click
 
 from chalicelib.adapters.system import SystemClock
-from chalicelib.cli.backup_options import compression_option, type_option
+from chalicelib.cli.backup_options import compression_option, hold_option, type_option
 from chalicelib.cli.fields import given, shown_progress, tag_option
 from chalicelib.cli.gate_preflight import preflight_lines
 from chalicelib.cli.gate_wait import GateWait
@@ -30,7 +30,7 @@ from chalicelib.cli.output import print_json, text_of
 from chalicelib.cli.progress_view import view_for
 from chalicelib.cli.service import Service, open_service
 from chalicelib.domain.backup import Asked, Trigger
-from chalicelib.domain.gate import DEFAULT_TIMEOUT_S, HOLD_DAYS, MAX_HOLD_DAYS
+from chalicelib.domain.gate import DEFAULT_TIMEOUT_S
 
 SPAN: Final = re.compile(r"([1-9][0-9]{0,6})([smh]?)")
 SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -79,13 +79,7 @@ def _span(context: click.Context, parameter: click.Parameter, word: str) -> int:
 @type_option
 @compression_option
 @tag_option
-@click.option(
-    "--hold-days",
-    type=click.IntRange(0, MAX_HOLD_DAYS),
-    default=HOLD_DAYS,
-    show_default=True,
-    help="How long nothing may remove the backup.",
-)
+@hold_option
 @click.option(
     "--idempotency-key",
     "key",

@@ -18,7 +18,7 @@ def test_a_failure_never_exits_as_done() -> None:
     ("code", "errors"),
     [
         (2, {"invalid_request", "unsupported"}),
-        (3, {"integrity_failed"}),
+        (3, {"integrity_failed", "not_verified"}),
         (130, {"cancelled"}),
     ],
 )
