@@ -41,6 +41,9 @@ def _tags(
 tag_option: Callable[[Command], Command] = click.option(
     "--tag", "tags", multiple=True, callback=_tags, help="NAME=VALUE to find it by; repeatable."
 )
+project_option: Callable[[Command], Command] = click.option(
+    "--project", required=True, callback=_id, help="Id of the project."
+)
 limit_option: Callable[[Command], Command] = click.option(
     "--limit",
     type=click.IntRange(1, 10_000),

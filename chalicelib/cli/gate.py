@@ -15,7 +15,7 @@ import click
 
 from chalicelib.adapters.system import SystemClock
 from chalicelib.cli.backup_options import compression_option, hold_option, type_option
-from chalicelib.cli.fields import given, shown_progress, tag_option
+from chalicelib.cli.fields import given, project_option, shown_progress, tag_option
 from chalicelib.cli.gate_preflight import preflight_lines
 from chalicelib.cli.gate_wait import GateWait
 from chalicelib.cli.gated_command import require_program, run_command
@@ -64,7 +64,7 @@ def _span(context: click.Context, parameter: click.Parameter, word: str) -> int:
         "holdfast gate --project $P --proof --timeout 2h -- npx prisma migrate deploy",
     ),
 )
-@click.option("--project", required=True, help="Id of the project that the migration changes.")
+@project_option
 @click.option("--migration", help="What people call the migration; kept with the backup.")
 @click.option(
     "--timeout",

@@ -22,7 +22,7 @@ from chalicelib.domain.gate import Verdict
 from chalicelib.ports import Clock
 
 LOST_FOR_S: Final = 60.0
-"""How long a service may be silent while its backup runs: a restart, a new version."""
+"""How long a service may be gone or busy while its backup runs: a restart, a new version."""
 JOB_ENDED: Final = {"completed", "failed", "cancelled"}
 Look = Callable[[dict[str, Any]], None]
 Run = dict[str, Any]
@@ -82,10 +82,10 @@ class GateWait:
     def _heard(self, path: str) -> Run:
         try:
             run: Run = self.service.request("GET", path)
-        except SourceUnreachable:
-            if self.clock.monotonic() - self.heard_at > LOST_FOR_S:
+        except HoldfastError as error:
+            if not error.retryable or self.clock.monotonic() - self.heard_at > LOST_FOR_S:
                 raise
-            return {}  # asked again until then
+            return {}  # gone or busy: asked again until then
         self.heard_at = self.clock.monotonic()
         return run
 

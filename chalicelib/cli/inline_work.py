@@ -45,6 +45,8 @@ class InlineWork:
                 supervisor_of(self.services, self.invocation.environment, _warn)
             )
             supervisor.run_until(lambda: interruption.asked or predicate())
+            # it took the work of other commands too, which only watch: that is not to be killed
+            supervisor.drain(lambda: interruption.asked)
         interruption.check()
         return True
 

@@ -119,6 +119,11 @@ class Supervisor:
             self._step()
         return True
 
+    def drain(self, is_enough: Callable[[], bool]) -> None:
+        """Take nothing new, and return once every worker has ended, or it is enough."""
+        while self._workers and not is_enough():
+            self._await_exits()
+
     def stop(self) -> None:
         """End every worker: SIGTERM, then SIGKILL for those that stay; then sweep."""
         clock = self.housekeeping.clock

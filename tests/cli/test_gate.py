@@ -295,6 +295,11 @@ def test_an_unknown_project_stops_the_command(remote: Any) -> None:
     assert (done.code, ran()) == (1, [])
 
 
+@pytest.mark.parametrize("project", ["../keys", "", "a b"])
+def test_what_is_no_id_is_wrong_usage(remote: Any, project: str) -> None:
+    assert remote.run(*GATE, project, *migrating()).code == 2
+
+
 def test_a_service_that_is_not_there_stops_the_command(remote: Any, remote_project: str) -> None:
     done = remote.run(*GATE, remote_project, *migrating(), HOLDFAST_URL="http://127.0.0.1:1")
 

@@ -93,6 +93,15 @@ def test_the_rollback_that_was_printed_brings_the_rows_back(
         assert session.execute("SELECT count(*) FROM shop.products").fetchone() == before
 
 
+def test_two_gates_at_once_have_a_backup_each(terminal: Any, start: Callable[..., Any]) -> None:
+    gates = [start(CREATES), start(CREATES)]
+
+    ended = [terminal.finish(gate) for gate in gates]
+
+    assert [done.code for done in ended] == [0, 0], [done.err for done in ended]
+    assert [backup["gate"]["verdict"] for backup in backups(terminal)] == ["pass", "pass"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_gate_reaches_the_command(
     terminal: Any, start: Callable[..., Any], eventually: Callable[..., Any], number: signal.Signals

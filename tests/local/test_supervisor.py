@@ -19,6 +19,7 @@ NOTE = (
     "import os, sys; open(os.environ['FOLDER'] + '/ran', 'a').write(' '.join(sys.argv[1:]) + '\\n')"
 )
 WAIT = NOTE + "\nimport signal; signal.pause()"
+SLOW = "import threading; threading.Event().wait(0.5)\n" + NOTE
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAIT
 CRASH = NOTE + "\nsys.exit(1)"
 
@@ -66,6 +67,30 @@ def test_a_worker_that_ends_badly_is_swept_after_at_once(bench: Callable[[], Any
 def test_the_wait_for_a_predicate_ends_in_time(bench: Callable[[], Any]) -> None:
     with bench().supervisor(NOTE) as supervisor:
         assert supervisor.run_until(lambda: False, 0.3) is False
+
+
+def test_a_drain_lets_what_runs_end_and_takes_nothing_new(bench: Callable[[], Any]) -> None:
+    it = bench()
+    it.queue.start(Work.BACKUP, "b1")
+
+    with it.supervisor(SLOW, limit=1) as supervisor:
+        supervisor.run_until(lambda: bool(supervisor.worker_pids), 20)
+        it.queue.start(Work.BACKUP, "b2")
+        supervisor.drain(lambda: False)
+
+        assert [line.split()[1] for line in it.lines("ran")] == ["b1"]
+        assert it.queue.waiting_count() == 1
+
+
+def test_a_drain_ends_when_it_is_enough(bench: Callable[[], Any]) -> None:
+    it = bench()
+    it.queue.start(Work.BACKUP, "b1")
+
+    with it.supervisor(WAIT) as supervisor:
+        supervisor.run_until(lambda: len(it.lines("ran")) == 1, 20)
+        supervisor.drain(lambda: True)
+
+        assert len(supervisor.worker_pids) == 1
 
 
 @pytest.mark.parametrize(("script", "grace_s"), [(WAIT, 20.0), (STUBBORN, 0.3)])

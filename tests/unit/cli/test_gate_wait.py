@@ -57,6 +57,8 @@ class Scripted:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if answer is None:
             raise httpx.ConnectError("refused")
+        if "detail" in answer:
+            return httpx.Response(500, json=answer)
         return httpx.Response(200, json=answer)
 
 
@@ -104,6 +106,21 @@ def test_a_short_silence_of_the_service_is_waited_out() -> None:
     silent = [None] * int(LOST_FOR_S / 10 - 1)
 
     assert Scripted(WAIT, *silent, WAIT, *silent, PASS).wait() == PASS
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "storage_failed"])
+def test_a_service_that_is_busy_is_asked_again(code: str) -> None:
+    busy = {"code": code, "detail": "busy", "hint": "Wait."}
+
+    assert Scripted(WAIT, busy, PASS).wait() == PASS
+
+
+@pytest.mark.parametrize("code", ["not_found", "unauthenticated", "internal"])
+def test_an_answer_that_will_not_change_refuses_at_once(code: str) -> None:
+    final = {"code": code, "detail": "no", "hint": "Look."}
+
+    with pytest.raises(HoldfastError, match="no"):
+        Scripted(WAIT, final, PASS).wait()
 
 
 def test_a_service_that_stays_silent_refuses() -> None:
