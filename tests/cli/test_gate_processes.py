@@ -253,16 +253,25 @@ def test_a_running_service_makes_the_backup(terminal: Any, remote: tuple[Any, li
     assert (done.code, has_run(terminal)) == (0, True), done.err
 
 
-def test_an_interrupted_gate_cancels_the_backup_at_the_service(
+@pytest.fixture
+def waiting(
     terminal: Any,
     remote: tuple[Any, list[str]],
     dump_waits: Callable[[], None],
     eventually: Callable[..., Any],
-) -> None:
+) -> tuple[Any, Any]:
+    """Give the service, and a gate whose backup's dump waits for a lock."""
     up, words = remote
     gate = terminal.start(*words, *COMMAND)
     eventually(lambda: begun(up))
     dump_waits()
+    return up, gate
+
+
+def test_an_interrupted_gate_cancels_the_backup_at_the_service(
+    terminal: Any, waiting: tuple[Any, Any], eventually: Callable[..., Any]
+) -> None:
+    up, gate = waiting
 
     gate.send_signal(signal.SIGINT)
 
@@ -273,15 +282,9 @@ def test_an_interrupted_gate_cancels_the_backup_at_the_service(
 
 
 def test_a_record_that_is_deleted_meanwhile_stops_the_command(
-    terminal: Any,
-    remote: tuple[Any, list[str]],
-    dump_waits: Callable[[], None],
-    eventually: Callable[..., Any],
+    terminal: Any, waiting: tuple[Any, Any], eventually: Callable[..., Any]
 ) -> None:
-    up, words = remote
-    gate = terminal.start(*words, *COMMAND)
-    eventually(lambda: begun(up))
-    dump_waits()
+    up, gate = waiting
     gate.send_signal(signal.SIGSTOP)
     (backup,) = asked(up)
 
