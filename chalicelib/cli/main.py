@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "backups": "Make, watch, verify, download and delete backups.",
     "restores": "Watch and cancel restores; `holdfast restore` makes them.",
     "keys": "Make, list and revoke API keys.",
-    "gate": "Run a migration only behind a verified backup of its database.",
+    "gate": "Run COMMAND only behind a verified backup of its database.",
 }
 
 
