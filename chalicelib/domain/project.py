@@ -9,6 +9,7 @@ from chalicelib.domain.backup import Asked, Name, Tags
 from chalicelib.domain.connection import Endpoint
 from chalicelib.domain.proof import Assertions
 from chalicelib.domain.record import Moment, Record
+from chalicelib.domain.retention import RetentionPolicy
 
 
 class ProjectKind(StrEnum):
@@ -29,6 +30,7 @@ class Project(Record):
     tags: Tags = {}
     verification: Asked | None = None
     assertions: Assertions = ()
+    retention: RetentionPolicy | None = None
     created_at: Moment
     updated_at: Moment
 

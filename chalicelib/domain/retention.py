@@ -1,0 +1,59 @@
+"""Retention: which backups a project or a schedule keeps, as its people say it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chalicelib.domain.backup import Value
+
+MAX_COUNT = 10_000
+MAX_DAYS = 36_500
+
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Budget = Annotated[int, Field(ge=1, strict=True)]
+
+
+class RetentionPolicy(Value):
+    """Say what is kept; a backup stays while any rule keeps it, None leaves a rule out.
+
+    Only validated backups count for a rule. `hourly` to `yearly` keep the newest backup of so many
+    hours, days and so on that have one. Days are counted back from the newest validated backup,
+    not from the clock: where no new one comes, no old one goes. `min_keep` is a floor under every
+    rule and the budget. A policy without any keep rule and without a budget removes no validated
+    backup. GFS units are cut in a time zone that the caller of the planner gives.
+    """
+
+    keep_last: Count | None = None
+    keep_days: Days | None = None
+    hourly: Count | None = None
+    daily: Count | None = None
+    weekly: Count | None = None
+    monthly: Count | None = None
+    yearly: Count | None = None
+    size_budget_bytes: Budget | None = None
+
+    min_keep: Count = 3
+    hold_pre_migration_days: Days = 30
+    keep_failed_days: Days = 30
+    unvalidated_grace_days: Days = 7
+
+    shrink_threshold: Fraction | None = 0.5
+    freeze_after_failures: Count | None = 3
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether anything but the floor says which validated backups stay."""
+        rules = (
+            self.keep_last,
+            self.keep_days,
+            self.hourly,
+            self.daily,
+            self.weekly,
+            self.monthly,
+            self.yearly,
+        )
+        return any(rule is not None for rule in rules)
