@@ -8,7 +8,10 @@ from chalicelib import observability
 from chalicelib.bootstrap.services import Services, build
 from chalicelib.dashboard.application import create_web_app
 from chalicelib.events import gate as gate_events
+from chalicelib.events.event_backup import start_for_event
 from chalicelib.events.link_signer import redeem
+from chalicelib.events.scheduled_backup import start_scheduled
+from chalicelib.events.sweep import sweep
 from chalicelib.settings import Settings, process_environment
 
 
@@ -42,3 +45,24 @@ def gate_status(event: dict[str, object], context: object) -> dict[str, object]:
     """Say whether the migration may run."""
     del context
     return gate_events.status(services(), event)
+
+
+@app.lambda_function(name="scheduled_backup")  # type: ignore[untyped-decorator] # as above
+def scheduled_backup(event: dict[str, object], context: object) -> dict[str, int]:
+    """Start the run of a schedule that EventBridge Scheduler says is due."""
+    del context
+    return start_scheduled(services(), event)
+
+
+@app.lambda_function(name="event_backup")  # type: ignore[untyped-decorator] # as above
+def event_backup(event: dict[str, object], context: object) -> dict[str, str]:
+    """Request the backup that somebody's own rule of EventBridge asks for."""
+    del context
+    return start_for_event(services(), event)
+
+
+@app.schedule("rate(5 minutes)", name="sweeper")  # type: ignore[untyped-decorator] # as above
+def sweeper(event: object) -> dict[str, int]:
+    """Sweep: what a crash left, what nobody saw, what waits to be told."""
+    del event
+    return sweep(services())

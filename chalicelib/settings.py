@@ -28,6 +28,10 @@
 | HOLDFAST_SIGNING_PUBLIC_KEY | (none) | its public half as PEM, pinned |
 | HOLDFAST_LINK_SIGNER | (this process) | name of the function that redeems links |
 | HOLDFAST_TOPIC | (none) | ARN of the SNS topic for notices |
+| HOLDFAST_SCHEDULE_GRACE_S | 1800 | how late a scheduled run is still in time |
+| HOLDFAST_SCHEDULE_GROUP | (none) | group of EventBridge Scheduler; without it sweeps start runs |
+| HOLDFAST_SCHEDULE_FUNCTION, HOLDFAST_SCHEDULE_ROLE | (none) | ARNs: what it calls, and as whom |
+| HOLDFAST_SCHEDULE_DEAD_LETTERS | (none) | ARN of the queue for calls that failed |
 | HOLDFAST_AWS_ENDPOINT | (AWS) | another server for all services but S3 |
 """
 
@@ -81,6 +85,11 @@ class Settings(BaseModel):
     signing_public_key: str | None = None
     link_signer: str | None = None
     topic: str | None = None
+    schedule_grace_s: Annotated[float, Field(gt=0)] = 1_800.0
+    schedule_group: str | None = None
+    schedule_function: str | None = None
+    schedule_role: str | None = None
+    schedule_dead_letters: str | None = None
     aws_endpoint: str | None = None
     url: str | None = None
     api_key: SecretStr | None = None

@@ -24,6 +24,7 @@ from chalicelib.domain.errors import Forbidden, HoldfastError, Internal, NotFoun
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
 from chalicelib.domain.restore import Restore
+from chalicelib.domain.schedule import Schedule
 from chalicelib.observability import described, log
 
 NOBODY: Final = Actor("nobody", Role.VIEWER, projects=())
@@ -130,9 +131,13 @@ def path_arguments(call: Call, values: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def _visible(call: Call, kind: RecordKind, record_id: str) -> Project | Backup | Job | Restore:
+def _visible(
+    call: Call, kind: RecordKind, record_id: str
+) -> Project | Backup | Job | Restore | Schedule:
     if kind is Project:
         return call.project(record_id)
+    if kind is Schedule:
+        return call.schedule(record_id)
     if kind is Backup:
         return call.backup(record_id)
     try:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
 from chalicelib.api.requests.backups import OptionFields, VerifyRequest
 from chalicelib.api.requests.restores import RestoreRequest
+from chalicelib.api.requests.schedules import ScheduleFields
 from chalicelib.api.routing import RECORDS, Route
 
 Json = dict[str, Any]
@@ -38,7 +39,7 @@ REASONS: Final = {
 }
 
 
-CAN_ASK_TOO_MUCH: Final = (OptionFields, RestoreRequest, VerifyRequest)
+CAN_ASK_TOO_MUCH: Final = (OptionFields, RestoreRequest, ScheduleFields, VerifyRequest)
 """Requests that may name what this version cannot do."""
 
 

@@ -1,7 +1,7 @@
 """The typed route decorator: what a route needs and answers is read off its handler.
 
 A handler names what it takes, any of: `call`, `body` and `query` (pydantic models),
-`idempotency_key`, the records its path names (`project`, `backup`, `job`, `restore`: loaded and
+`idempotency_key`, the records its path names (`project`, `backup`, `schedule` …: loaded and
 checked against the caller's sight before the handler runs), and plain path values. Its return type
 is the answer: a view, None for no content, or `Redirect`. The summary is its docstring's first
 line.
@@ -26,14 +26,21 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
 from chalicelib.domain.restore import Restore
+from chalicelib.domain.schedule import Schedule
 
 Handler = Callable[..., object]
 H = TypeVar("H", bound=Handler)
 
-RecordKind = type[Project] | type[Backup] | type[Job] | type[Restore]
+RecordKind = type[Project] | type[Backup] | type[Job] | type[Restore] | type[Schedule]
 
 RECORDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
-    {"project_id": Project, "backup_id": Backup, "job_id": Job, "restore_id": Restore}
+    {
+        "project_id": Project,
+        "backup_id": Backup,
+        "job_id": Job,
+        "restore_id": Restore,
+        "schedule_id": Schedule,
+    }
 )
 """Path parameters that name a record of a project; the record itself is handed to the handler."""
 
@@ -105,6 +112,22 @@ class Call:
         if not self.actor.sees(backup.project_id):
             raise hidden(Backup)
         return backup
+
+    def schedule(self, schedule_id: str) -> Schedule:
+        """Return a schedule in the caller's sight; a hidden one is as good as none."""
+        try:
+            schedule = self.services.schedules.get(schedule_id)
+        except NotFound as error:
+            raise hidden(Schedule) from error
+        if not self.sees(schedule):
+            raise hidden(Schedule)
+        return schedule
+
+    def sees(self, schedule: Schedule) -> bool:
+        """Tell whether all that a schedule may touch is in the caller's sight."""
+        if schedule.project_id is None:
+            return self.actor.projects is None
+        return self.actor.sees(schedule.project_id)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,17 @@ from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.bootstrap.postgres import postgres_engine, postgres_restorer
 from chalicelib.bootstrap.stores import directory_store, s3_store, unwatched
 from chalicelib.domain.execution import Work
-from chalicelib.ports import Catalog, Clock, Ids, Notifier, ObjectStore, Secrets, Signer, Workflow
+from chalicelib.ports import (
+    Catalog,
+    Clock,
+    Ids,
+    Notifier,
+    ObjectStore,
+    Scheduler,
+    Secrets,
+    Signer,
+    Workflow,
+)
 from chalicelib.postgres_ports import Engine, Restorer
 from chalicelib.settings import Settings
 
@@ -23,7 +33,8 @@ from chalicelib.settings import Settings
 class Adapters:
     """Hold one adapter per port; `engine` and `restorer` are made on first use.
 
-    `scratch` is the folder of downloads and password files.
+    `scratch` is the folder of downloads and password files. Without a `scheduler` the loop of this
+    machine, or the sweeper, looks for runs that are due.
     """
 
     clock: Clock
@@ -37,6 +48,7 @@ class Adapters:
     engine: Callable[[], Engine]
     restorer: Callable[[], Restorer]
     scratch: Path
+    scheduler: Scheduler | None = None
 
 
 def embedded_adapters(settings: Settings) -> Adapters:
@@ -112,4 +124,19 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
         engine=lambda: postgres_engine(settings, Path(tempfile.gettempdir()), clock),
         restorer=lambda: postgres_restorer(settings, Path(tempfile.gettempdir()), clock),
         scratch=Path(tempfile.gettempdir()),
+        scheduler=_scheduler(settings, watched),
     )
+
+
+def _scheduler(settings: Settings, client: Callable[[str], Any]) -> Scheduler | None:
+    if settings.schedule_group is None:
+        return None
+    from chalicelib.adapters.aws.scheduler import EventBridgeScheduler, Target
+
+    target = Target(
+        group=settings.schedule_group,
+        function_arn=settings.require("schedule_function"),
+        role_arn=settings.require("schedule_role"),
+        dead_letter_arn=settings.require("schedule_dead_letters"),
+    )
+    return EventBridgeScheduler(client("scheduler"), target)

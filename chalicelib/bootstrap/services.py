@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from functools import cached_property
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
@@ -16,6 +17,7 @@ from chalicelib.ports import Redeemer
 from chalicelib.postgres_ports import Watch
 from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
+from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
 from chalicelib.services.gate import Gates
@@ -32,7 +34,11 @@ from chalicelib.services.restores import Restores
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.run_restore import RestoreDeadlines, RestoreRunner
+from chalicelib.services.schedule_entries import ScheduleEntries
+from chalicelib.services.schedules import Schedules
 from chalicelib.services.sessions import Sessions
+from chalicelib.services.settle_runs import RunSettler
+from chalicelib.services.sweep_schedules import ScheduleSweep
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.trusted_backup import TrustedBackups
 from chalicelib.settings import Settings
@@ -131,6 +137,22 @@ class Services:
         return Outbox(self.ledger, self.adapters.notifier)
 
     @cached_property
+    def schedules(self) -> Schedules:
+        """The schedules."""
+        return Schedules(self.ledger, self.backups, self._schedule_entries)
+
+    @cached_property
+    def due_runs(self) -> DueRuns:
+        """The runs that schedules expect."""
+        grace = timedelta(seconds=self.settings.schedule_grace_s)
+        settler = RunSettler(self.ledger, self.backups, grace)
+        return DueRuns(self.ledger, self.adapters.workflow, settler, self._schedule_entries)
+
+    @property
+    def _schedule_entries(self) -> ScheduleEntries:
+        return ScheduleEntries(self.adapters.scheduler)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         """The broom."""
         adapters = self.adapters
@@ -142,6 +164,7 @@ class Services:
             self.backups,
             self.outbox,
             RestoreReaper(self.restores, adapters.workflow, adapters.scratch),
+            ScheduleSweep(self.ledger, self.due_runs, self._schedule_entries),
         )
 
     def backup_runner(self, owner: str) -> BackupRunner:

@@ -241,7 +241,7 @@ class Backup(Record):
     """One run and its result. Sizes in bytes, durations in seconds, times in UTC."""
 
     kind: ClassVar[str] = "backup"
-    indexes: ClassVar[tuple[str, ...]] = ("project_id", "status", "chore")
+    indexes: ClassVar[tuple[str, ...]] = ("project_id", "status", "chore", "schedule_id")
 
     project_id: Id
     name: Name
@@ -251,6 +251,8 @@ class Backup(Record):
     tags: Tags = {}
     status: Status = Status.PENDING
     requested_by: str
+    schedule_id: str | None = None
+    expected_at: Moment | None = None
 
     # what stands behind a gate: the migration that waits, and until when retention leaves it alone
     migration_id: MigrationId | None = None

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from types import MappingProxyType
 from typing import Final
@@ -127,6 +127,12 @@ class Timetable:
         start = moment if hourly else moment - LONGEST_SHIFT
         for local in CronSim(expression, start.astimezone(self._zone)):
             yield local.astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)
+def timetable_of(cron: str, timezone: str) -> Timetable:
+    """Return the timetable, made once: whole fleets of schedules share a few."""
+    return Timetable(cron, timezone)
 
 
 def _starless(field: str, whole: str) -> str:

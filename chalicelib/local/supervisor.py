@@ -23,6 +23,7 @@ from chalicelib.ports import Clock
 LOOK_EVERY_S: Final = 0.2
 """How long new work waits at most before it is seen, and how soon a predicate is asked again."""
 SWEEP_EVERY_S: Final = 300.0
+START_DUE_EVERY_S: Final = 1.0
 STOP_GRACE_S: Final = 5.0
 """A worker ends its dump within two seconds; what has not ended after five is killed."""
 
@@ -53,10 +54,16 @@ class WorkerProgram:
 
 @dataclass(frozen=True)
 class Housekeeping:
-    """Say what a supervisor does besides: `sweep` clears what a dead worker left."""
+    """Say what a supervisor does besides.
+
+    `sweep` clears what a dead worker left. `start_due` starts what schedules expect, a part of it
+    at a time, so that workers are looked after in between.
+    """
 
     sweep: Callable[[], object]
     clock: Clock
+    start_due: Callable[[], object] = lambda: None
+    start_due_every_s: float = START_DUE_EVERY_S
     sweep_every_s: float = SWEEP_EVERY_S
     stop_grace_s: float = STOP_GRACE_S
 
@@ -85,6 +92,7 @@ class Supervisor:
         default_factory=selectors.DefaultSelector, init=False, repr=False
     )
     _next_sweep: float = field(default=0.0, init=False)
+    _next_due: float = field(default=0.0, init=False)
 
     def __enter__(self) -> Self:
         """Clear what an earlier supervisor left, then be ready."""
@@ -142,6 +150,11 @@ class Supervisor:
         lost = self._await_exits()
         if lost or self.housekeeping.clock.monotonic() >= self._next_sweep:
             self._sweep()
+        if self.housekeeping.clock.monotonic() >= self._next_due:
+            self.housekeeping.start_due()
+            self._next_due = (
+                self.housekeeping.clock.monotonic() + self.housekeeping.start_due_every_s
+            )
 
     def _spawn(self, execution: Execution) -> None:
         try:
@@ -188,6 +201,11 @@ class Supervisor:
             )
         self.queue.stop(execution.work, execution.work_id)
         self.queue.ended(execution)
+
+    def _start_due(self) -> None:
+        keeping = self.housekeeping
+        keeping.start_due()
+        self._next_due = keeping.clock.monotonic() + keeping.start_due_every_s
 
     def _sweep(self) -> None:
         self.housekeeping.sweep()

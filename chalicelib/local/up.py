@@ -17,6 +17,7 @@ from chalicelib.local.data_lock import DataLock
 from chalicelib.local.server import ApiServer
 from chalicelib.local.supervisor import Housekeeping, Supervisor, WorkerProgram, worker_environment
 from chalicelib.services.access import NewKey
+from chalicelib.services.due_runs import DueReport
 from chalicelib.services.sweeper import SweepReport
 from chalicelib.settings import Settings
 
@@ -54,7 +55,7 @@ def running_service(place: Place, say: Say) -> Iterator[RunningService]:
     place = _settled(place)
     with DataLock(place.settings.data):
         services = embedded(place.settings)
-        with supervisor_of(services, place.environment, say) as supervisor:
+        with supervisor_of(services, place.environment, say, runs_schedules=True) as supervisor:
             # after the sweep, so that nobody is shown a run that a crash left open
             server = ApiServer(services, place.host, place.port)
             server.start()
@@ -64,16 +65,27 @@ def running_service(place: Place, say: Say) -> Iterator[RunningService]:
                 server.stop()
 
 
-def supervisor_of(services: Services, environment: Mapping[str, str], say: Say) -> Supervisor:
-    """Return the supervisor of an embedded service; its data folder must be locked."""
+def supervisor_of(
+    services: Services, environment: Mapping[str, str], say: Say, *, runs_schedules: bool = False
+) -> Supervisor:
+    """Return the supervisor of an embedded service; its data folder must be locked.
+
+    A command that works off one thing does not run schedules: it would leave them half-way.
+    """
     workflow = services.adapters.workflow
     if not isinstance(workflow, SqliteWorkflow):
         raise Internal("only the embedded service runs workers itself")
+
+    def start_due() -> None:
+        _tell_due(services.due_runs.start_due(), say)
+
     return Supervisor(
         queue=workflow,
         program=WorkerProgram(worker_environment(services.settings.to_environment(), environment)),
         housekeeping=Housekeeping(
-            sweep=lambda: _tell(services.sweeper.sweep(), say), clock=services.adapters.clock
+            sweep=lambda: _tell(services.sweeper.sweep(starting=False), say),
+            clock=services.adapters.clock,
+            start_due=start_due if runs_schedules else lambda: None,
         ),
         limit=services.settings.workers,
     )
@@ -95,6 +107,13 @@ def _tell(report: SweepReport, say: Say) -> None:
         )
     for problem in report.problems:
         say(f"sweeper: {problem}")
+
+
+def _tell_due(report: DueReport, say: Say) -> None:
+    if report.missed:
+        say(f"schedules: {report.missed} runs were missed")
+    for problem in report.problems:
+        say(f"schedules: {problem}")
 
 
 def _settled(place: Place) -> Place:

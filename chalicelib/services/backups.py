@@ -32,6 +32,7 @@ class NewBackup:
     """Say what to back up; `name` None is made from project, type and time.
 
     `body` is the request as text: with an idempotency key, another body is another request.
+    `schedule_id` and, where its time had come, `expected_at` say on which schedule it is made.
     """
 
     project_id: str
@@ -44,6 +45,8 @@ class NewBackup:
     hold_days: int | None = None
     idempotency_key: str | None = None
     body: str = ""
+    schedule_id: str | None = None
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class BackupFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    schedule_id: str | None = None
     projects: tuple[str, ...] | None = None
 
 
@@ -84,12 +88,7 @@ class Backups:
 
         A crash after the record leaves a pending backup that the sweeper starts.
         """
-        plan_format(new.options)
-        gate.require_gate(new.trigger, new.migration_id, new.hold_days)
-        project = self.ledger.catalog.get(Project, new.project_id)
-        asked = new.options.verification or project.verification or Asked.ARCHIVE
-        new = replace(new, options=new.options.model_copy(update={"verification": asked}))
-        backup = self._new(actor, new, project)
+        backup = self.drafted(actor, new, self.ledger.catalog.get(Project, new.project_id))
         remembered = idempotent.remembered(
             self.ledger, actor, new.idempotency_key, new.body, backup.id
         )
@@ -102,6 +101,14 @@ class Backups:
         if not backup.status.is_terminal:
             self.workflow.start(Work.BACKUP, backup.id)
         return self.get(backup.id)
+
+    def drafted(self, actor: str, new: NewBackup, project: Project) -> Backup:
+        """Return the record of a new backup, unstored; refuses options that cannot be."""
+        plan_format(new.options)
+        gate.require_gate(new.trigger, new.migration_id, new.hold_days)
+        asked = new.options.verification or project.verification or Asked.ARCHIVE
+        new = replace(new, options=new.options.model_copy(update={"verification": asked}))
+        return self._new(actor, new, project)
 
     def get(self, backup_id: str) -> Backup:
         """Return a backup; NotFound when there is none."""
@@ -211,6 +218,8 @@ class Backups:
             requested_by=actor,
             migration_id=new.migration_id,
             hold_until=gate.held_until(now, held if new.hold_days is None else new.hold_days),
+            schedule_id=new.schedule_id,
+            expected_at=new.expected_at,
             created_at=now,
         )
 
@@ -219,6 +228,8 @@ class Backups:
 
 
 def _index(wanted: BackupFilter) -> tuple[str, str] | None:
+    if wanted.schedule_id is not None:
+        return ("schedule_id", wanted.schedule_id)
     if wanted.project_id is not None:
         return ("project_id", wanted.project_id)
     if wanted.status is not None:
@@ -235,6 +246,7 @@ def _matches(wanted: BackupFilter, backup: Backup) -> bool:
             return False
     return (
         wanted.status in {None, backup.status}
+        and wanted.project_id in {None, backup.project_id}
         and wanted.type in {None, backup.options.type}
         and wanted.trigger in {None, backup.trigger}
     )

@@ -33,6 +33,7 @@ from chalicelib.services.lost_runs import LostRuns
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.seal import Seal
+from chalicelib.services.sweep_schedules import ScheduleSweep
 
 ACTOR: Final = "sweeper"
 PENDING_GRACE: Final = timedelta(seconds=60)
@@ -48,6 +49,7 @@ R = TypeVar("R", bound=Record)
 class SweepReport:
     """Count what one sweep did."""
 
+    scheduled: int = 0
     rolled_forward: int = 0
     failed: int = 0
     restarted: int = 0
@@ -75,10 +77,16 @@ class Sweeper:
     backups: Backups
     outbox: Outbox
     restores: RestoreReaper
+    schedules: ScheduleSweep
 
-    def sweep(self) -> SweepReport:
-        """Do everything once, in an order in which each part profits from the one before."""
+    def sweep(self, *, starting: bool = True) -> SweepReport:
+        """Do everything once, in an order in which each part profits from the one before.
+
+        Without `starting`, runs of schedules are left to the loop of a service that has one.
+        """
         report = SweepReport()
+        # first, because it waits for nothing: objects that cannot be reached must not delay runs
+        report.scheduled = self.schedules.sweep(report.problems, starting=starting)
         self._reap_backups(report)
         self._reap_restores(report)
         self._reap_jobs(report)

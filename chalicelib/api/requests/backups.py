@@ -132,6 +132,7 @@ class BackupQuery(PageQuery):
     status: Status | None = None
     type: BackupType | None = None
     trigger: Trigger | None = None
+    schedule: RecordId | None = None
     since: Annotated[Instant | None, Field(alias="from")] = None
     until: Annotated[Instant | None, Field(alias="to")] = None
     q: Annotated[str, Field(min_length=1, max_length=200)] | None = None

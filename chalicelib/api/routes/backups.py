@@ -175,14 +175,17 @@ def _table(name: str) -> str:
 
 
 def _filter(call: Call, query: BackupQuery) -> BackupFilter:
-    # A filter by a hidden project is told the same as one by a missing project.
+    # A filter by something hidden is told the same as one by something missing.
     if query.project is not None:
         call.project(query.project)
+    if query.schedule is not None:
+        call.schedule(query.schedule)
     return BackupFilter(
         project_id=query.project,
         status=query.status,
         type=query.type,
         trigger=query.trigger,
+        schedule_id=query.schedule,
         since=query.since,
         until=query.until,
         text=query.q,

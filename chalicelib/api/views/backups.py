@@ -69,6 +69,8 @@ class BackupView(View):
     step: Step
     attempt: int
     requested_by: str
+    schedule_id: str | None
+    expected_at: datetime | None
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
