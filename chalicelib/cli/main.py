@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "doctor": "Look whether this machine has what backups need.",
     "projects": "Say which databases are backed up.",
     "backups": "Make, watch, verify, download and delete backups.",
+    "schedules": "Let backups be made by themselves, at their time.",
     "restores": "Watch and cancel restores; `holdfast restore` makes them.",
     "keys": "Make, list and revoke API keys.",
     "gate": "Run COMMAND only behind a verified backup of its database.",

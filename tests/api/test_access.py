@@ -18,6 +18,7 @@ from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.project import Project
 from chalicelib.domain.restore import RestoreOptions
 from chalicelib.services.restores import NewRestore
+from chalicelib.services.schedules import NewSchedule
 
 PUBLIC = {
     ("GET", "/health"),
@@ -44,11 +45,13 @@ def ids(services: Services, project: Project, backup: Backup) -> dict[str, str]:
     """Ids of one thing of each kind that belongs to a project."""
     job = services.jobs.request("test", JobKind.TEST, project.id, JobArguments())
     new = NewRestore(backup.id, project.id, RestoreOptions())
+    nightly = NewSchedule("nightly", "daily", project_id=project.id)
     return {
         "project_id": project.id,
         "backup_id": backup.id,
         "job_id": job.id,
         "restore_id": services.restores.request("test", new).id,
+        "schedule_id": services.schedules.create("test", nightly).id,
     }
 
 
@@ -91,6 +94,13 @@ TABLE = {
     "show_restore": ("viewer", "project"),
     "show_restore_progress": ("viewer", "project"),
     "cancel_restore": ("operator", "project"),
+    "create_schedule": ("admin", "body"),
+    "list_schedules": ("viewer", "filtered"),
+    "preview_schedule": ("viewer", "all"),
+    "show_schedule": ("viewer", "project"),
+    "update_schedule": ("admin", "project"),
+    "delete_schedule": ("admin", "project"),
+    "run_schedule": ("operator", "project"),
     "create_link": ("operator", "project"),
     "list_links": ("viewer", "project"),
     "revoke_link": ("operator", "project"),

@@ -75,7 +75,8 @@ def test_filters_are_parameters_under_their_public_names(document: dict[str, Any
     parameters = operations(document)["GET", "/v1/backups"]["parameters"]
 
     assert [p["name"] for p in parameters] == [
-        *("limit", "cursor", "project", "status", "type", "trigger", "from", "to", "q")
+        *("limit", "cursor", "project", "status", "type", "trigger", "schedule"),
+        *("from", "to", "q"),
     ]
 
 
@@ -94,7 +95,7 @@ def test_no_status_is_answered_that_the_document_does_not_name(
 
     for (method, path), operation in operations(document).items():
         concrete = path.format_map(
-            dict.fromkeys(("project_id", "backup_id", "job_id", "restore_id"), "x")
+            dict.fromkeys(("project_id", "backup_id", "job_id", "restore_id", "schedule_id"), "x")
             | {"link_id": "x", "key_id": "x", "name": "x", "token": "x.y"}
         )
         for body in ({}, {"unknown": 1}):
@@ -114,6 +115,7 @@ def test_a_body_is_required_only_where_it_must_say_something(document: dict[str,
 
     assert required == {
         *("create_project", "update_project", "request_backup", "update_backup", "create_key"),
+        *("create_schedule", "update_schedule"),
         "preflight_restore",
         "request_restore",
     }

@@ -69,11 +69,13 @@ RULES: Final = frozenset(
         ("body", "schema_only and data_only exclude each other"),
         ("confirmation", "the confirmation does not name the target of this restore"),
         ("confirmation", "clean drops objects of the target and was not confirmed"),
+        ("body", "give either project_id or project_tag"),
+        ("options.format", "compression bzip2 goes with format plain only"),
     }
 )
 """Why a request that fits its schema may be refused all the same: a field, and what is said."""
 
-TOLD_APART: Final = frozenset({"url", "host", "target.url", "target.host"})
+TOLD_APART: Final = frozenset({"url", "host", "target.url", "target.host", "cron", "timezone"})
 """Fields with a grammar of their own, far beyond patterns; whatever is said of them may be said."""
 
 

@@ -21,10 +21,12 @@ from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Record
 from chalicelib.domain.restore import Restore, RestoreOptions
+from chalicelib.domain.schedule import Schedule
 from chalicelib.services.access import NewKey
 from chalicelib.services.links import NewLink
 from chalicelib.services.projects import NewProject
 from chalicelib.services.restores import NewRestore
+from chalicelib.services.schedules import NewSchedule
 
 R = TypeVar("R", bound=Record)
 
@@ -66,6 +68,10 @@ class Things:
             self._new_link,
             lambda link: (link.backup_id, link.revoked_at) == (backup_id, None),
         ).id
+
+    def schedule(self) -> str:
+        new = NewSchedule("nightly", "daily", project_id=self.project())
+        return self._usable(Schedule, lambda: self._services.schedules.create(ACTOR, new)).id
 
     def token(self) -> str:
         self.link()
@@ -152,6 +158,8 @@ SOURCES: Final[dict[str, Callable[[Things], str]]] = {
     "link_id": Things.link,
     "token": Things.token,
     "key_id": Things.key,
+    "schedule_id": Things.schedule,
+    "schedule": Things.schedule,
 }
 """Where the value of a parameter, or of a field by its place in a body, comes from. A new kind of
 record takes a line here for each of its names, and a method above that gives one."""
