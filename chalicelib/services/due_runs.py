@@ -10,6 +10,8 @@ the sweeper starts it as any other.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -25,6 +27,8 @@ from chalicelib.services.schedule_entries import ScheduleEntries
 from chalicelib.services.settle_runs import RunSettler, Settlement
 
 PAGE: Final = 200
+BATCH_WRITES: Final = 90
+"""DynamoDB takes 100 writes in one transaction."""
 
 
 @dataclass
@@ -49,8 +53,7 @@ class DueRuns:
         """Settle what is due, at most about `limit` runs of it; reads nothing that is not."""
         report = DueReport()
         for state in (RunState.QUEUED, RunState.EXPECTED):
-            for run in self._listed(state, limit):
-                self._attempt(run.id, report)
+            self._settle_all(self._listed(state, limit), report)
         return report
 
     def fire(self, schedule_id: str, expected_at: datetime) -> DueReport:
@@ -75,12 +78,36 @@ class DueRuns:
         query = Query(ExpectedRun, index=("state", state), before_id=bound, limit=limit)
         return self.ledger.catalog.find(query).items
 
+    def _settle_all(self, runs: Sequence[ExpectedRun], report: DueReport) -> None:
+        # Thousands may be due in one minute, and a commit takes as long as its disk does: those
+        # that have nothing to do with each other share one.
+        apart = _one_of_each_lane(runs)
+        for batch in _batches(self._decided_all(apart, report)):
+            try:
+                self.ledger.catalog.commit([write for one in batch for write in one.writes])
+            except HoldfastError:
+                # One of them is in other hands, perhaps: each for itself says which.
+                for settlement in batch:
+                    self._attempt(settlement.due, report)
+            else:
+                for settlement in batch:
+                    with _noting(settlement.due, report):
+                        self._follow(settlement, report)
+        done = {run.id for run in apart}
+        for run in runs:
+            if run.id not in done:
+                self._attempt(run.id, report)
+
+    def _decided_all(self, runs: Sequence[ExpectedRun], report: DueReport) -> Iterator[Settlement]:
+        for run in runs:
+            with _noting(run.id, report):
+                settlement = self._decided(run.id)
+                if settlement is not None:
+                    yield settlement
+
     def _attempt(self, run_id: str, report: DueReport) -> None:
-        # One run's trouble must not keep the others waiting; it stays due and is met again.
-        try:
+        with _noting(run_id, report):
             self._settle(run_id, report)
-        except HoldfastError as error:
-            report.problems.append(f"run {run_id}: {error.code}: {error.message}")
 
     def _settle(self, run_id: str, report: DueReport) -> None:
         for _ in range(MAX_TRIES):
@@ -92,8 +119,6 @@ class DueRuns:
             except Conflict:
                 # somebody else settled it, or changed its schedule, between our look and our word
                 continue
-            report.runs[settlement.run.state] += 1
-            report.missed += settlement.missed
             self._follow(settlement, report)
             return
         raise RevisionConflict(f"the {ExpectedRun.kind} keeps changing under our hands")
@@ -107,9 +132,41 @@ class DueRuns:
         return self.settler.decided(run)
 
     def _follow(self, settlement: Settlement, report: DueReport) -> None:
+        report.runs[settlement.run.state] += 1
+        report.missed += settlement.missed
         if settlement.backup is not None:
             self.workflow.start(Work.BACKUP, settlement.backup.id)
         for child in settlement.children:
             self._attempt(child, report)
         if settlement.schedule is not None:
             self.entries.follow(settlement.schedule)
+
+
+@contextmanager
+def _noting(run_id: str, report: DueReport) -> Iterator[None]:
+    # One run's trouble must not keep the others waiting; it stays due and is met again.
+    try:
+        yield
+    except HoldfastError as error:
+        report.problems.append(f"run {run_id}: {error.code}: {error.message}")
+
+
+def _one_of_each_lane(runs: Sequence[ExpectedRun]) -> tuple[ExpectedRun, ...]:
+    """Return runs of which none can stand in the way of another, and that share no record."""
+    first: dict[str, ExpectedRun] = {}
+    for run in runs:
+        first.setdefault(run.lane or run.schedule_id, run)
+    return tuple(first.values())
+
+
+def _batches(settlements: Iterator[Settlement]) -> Iterator[list[Settlement]]:
+    batch: list[Settlement] = []
+    size = 0
+    for settlement in settlements:
+        if size + len(settlement.writes) > BATCH_WRITES:
+            yield batch
+            batch, size = [], 0
+        batch.append(settlement)
+        size += len(settlement.writes)
+    if batch:
+        yield batch

@@ -60,14 +60,6 @@ class ScheduleChanges:
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """Say who wants a run now; with an idempotency key, another body is another request."""
-
-    idempotency_key: str | None = None
-    body: str = ""
-
-
-@dataclass(frozen=True)
 class Schedules:
     """Keep schedules, each with its next run in the calendar."""
 
@@ -132,7 +124,9 @@ class Schedules:
         self.ledger.apply(Schedule, schedule_id, decide)
         self.entries.forget(schedule_id)
 
-    def run_now(self, actor: str, schedule: Schedule, asked: RunRequest) -> tuple[Backup, ...]:
+    def run_now(
+        self, actor: str, schedule: Schedule, idempotency_key: str | None = None
+    ) -> tuple[Backup, ...]:
         """Request the backups that a run of the schedule makes; when it runs next stays as it is.
 
         The run counts as one that the next ones must not overlap. Idempotent by key.
@@ -145,13 +139,12 @@ class Schedules:
             )
         made = []
         for project in projects:
-            key = asked.idempotency_key
+            key = idempotency_key and f"{schedule.id}/{project.id}/{idempotency_key}"
             new = NewBackup(
                 project_id=project.id,
                 options=schedule.options,
                 tags=schedule.tags,
-                idempotency_key=key and f"{schedule.id}/{project.id}/{key}",
-                body=asked.body,
+                idempotency_key=key,
                 schedule_id=schedule.id,
             )
             backup = self.backups.request(actor, new)

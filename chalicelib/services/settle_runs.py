@@ -34,9 +34,11 @@ class Had:
 class Settlement:
     """Say what settles a run: all its writes, and what follows once they are made.
 
+    `due` is the run that was due, `run` the one that was had: a later one, where some were missed.
     `children` are the runs of single projects that a run of a tag became.
     """
 
+    due: str
     run: ExpectedRun
     writes: Sequence[Write]
     backup: Backup | None = None
@@ -91,6 +93,7 @@ class RunSettler:
         after, writes = due.advanced(following, run, had.run, verdict.lost)
         told = due.missed(schedule, had.run, self.ledger.stamp(ACTOR), verdict.lost, had.refusal)
         return Settlement(
+            run.id,
             had.run,
             [*writes, *had.writes, *told],
             backup=had.backup,
@@ -111,7 +114,9 @@ class RunSettler:
         told = due.missed(
             schedule, had.run, self.ledger.stamp(ACTOR), due.NOTHING_LOST, had.refusal
         )
-        return Settlement(had.run, [Replace(had.run), *had.writes, *told], backup=had.backup)
+        return Settlement(
+            run.id, had.run, [Replace(had.run), *had.writes, *told], backup=had.backup
+        )
 
     def _had(self, schedule: Schedule, run: ExpectedRun, project: Project) -> Had:
         in_front = self._in_front(run)
@@ -181,12 +186,12 @@ class RunSettler:
         why = NotFound("its project was deleted", hint="Delete the schedule, or make a new one.")
         stamp = self.ledger.stamp(ACTOR)
         after, dropped, writes = due.disabled(schedule, run, stamp, why)
-        return Settlement(dropped, writes, schedule=after)
+        return Settlement(run.id, dropped, writes, schedule=after)
 
     def _dropped(self, run: ExpectedRun, reason: str) -> Settlement:
         now = self.ledger.clock.now()
         dropped = due.settled(run, RunState.DROPPED, now, reason=reason)
-        return Settlement(dropped, [Replace(dropped)])
+        return Settlement(run.id, dropped, [Replace(dropped)])
 
 
 def new_backup(schedule: Schedule, project: Project, run: ExpectedRun) -> NewBackup:

@@ -55,7 +55,8 @@ class Fused:
         return lambda *args, **kwargs: self._fuse.call(value, *args, **kwargs)
 
 
-def fused(adapters: Adapters, fuse: Fuse) -> Adapters:
-    """Return the adapters with what a worker changes behind the fuse."""
-    behind: dict[str, Any] = {port: Fused(getattr(adapters, port), fuse) for port in PORTS}
+def fused(adapters: Adapters, fuse: Fuse, *more: str) -> Adapters:
+    """Return the adapters with what a worker changes behind the fuse, and more ports if named."""
+    ports = (*PORTS, *more)
+    behind: dict[str, Any] = {port: Fused(getattr(adapters, port), fuse) for port in ports}
     return replace(adapters, **behind)

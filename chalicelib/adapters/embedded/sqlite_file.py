@@ -2,7 +2,9 @@
 
 WAL lets readers go on beside the one writer. Every write transaction begins IMMEDIATE: a
 transaction that reads first and writes later fails at once when another wrote in between, and
-busy_timeout does not cover that. synchronous=FULL makes an acknowledged commit survive a power cut.
+busy_timeout does not cover that. synchronous=FULL makes an acknowledged commit survive a power cut;
+NORMAL lets one that lost power forget the last commits, never a part of one, and a killed process
+forgets nothing either way.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, Literal
 
 from chalicelib.adapters.embedded.disk import make_folder, sync_folder, translated
 from chalicelib.adapters.embedded.file_lock import locked
@@ -51,12 +53,18 @@ class SqliteFile:
     """Lend connections to one file. Several schemas may share it."""
 
     def __init__(
-        self, path: Path, schema: Schema, *, busy_timeout_s: float = BUSY_TIMEOUT_S
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
     ) -> None:
         """Open the file, make it if there is none, and bring its tables up to date."""
         self._path = path
         self._schema = schema
         self._busy_timeout_s = busy_timeout_s
+        self._synchronous = synchronous
         self._idle: list[sqlite3.Connection] = []
         self._guard = Lock()
         self._closed = False
@@ -122,7 +130,7 @@ class SqliteFile:
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         return connection
 
     def _prepare(self) -> None:

@@ -128,7 +128,9 @@ class SqliteWorkflow:
 
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
         """Open the file, or make it."""
-        self._file = SqliteFile(path, SCHEMA)
+        # After a power cut every process is gone, and the sweeper starts pending work that is in
+        # no queue: nothing here has to wait for the disk.
+        self._file = SqliteFile(path, SCHEMA, synchronous="NORMAL")
         self._clock = clock or SystemClock()
 
     def start(self, work: Work, work_id: str) -> None:

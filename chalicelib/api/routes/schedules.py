@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.api import cursors
-from chalicelib.api.requests.fields import Nothing
 from chalicelib.api.requests.schedules import (
     PreviewQuery,
     ScheduleCreate,
@@ -19,7 +18,7 @@ from chalicelib.api.views.schedules import PreviewView, SchedulePage, ScheduleVi
 from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.record import Query
 from chalicelib.domain.schedule import Schedule
-from chalicelib.services.schedules import NewSchedule, RunRequest, ScheduleChanges
+from chalicelib.services.schedules import NewSchedule, ScheduleChanges
 
 
 @route("POST /v1/schedules", ADMIN, Success(201, "/v1/schedules/{id}"))
@@ -94,15 +93,12 @@ def delete_schedule(call: Call, schedule: Schedule) -> None:
 
 
 @route("POST /v1/schedules/{schedule_id}/run", OPERATOR, Success(202), starts_work=True)
-def run_schedule(
-    call: Call, schedule: Schedule, body: Nothing, idempotency_key: str | None
-) -> StartedView:
+def run_schedule(call: Call, schedule: Schedule, idempotency_key: str | None) -> StartedView:
     """Request now what a run of the schedule makes; its next run stays where it is.
 
     The same Idempotency-Key gives the backups of the first request.
     """
-    asked = RunRequest(idempotency_key, body.model_dump_json())
-    started = call.services.schedules.run_now(call.actor.name, schedule, asked)
+    started = call.services.schedules.run_now(call.actor.name, schedule, idempotency_key)
     return StartedView(backups=tuple(BackupView.of(backup) for backup in started))
 
 

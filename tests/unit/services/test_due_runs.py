@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.backup import BackupOptions, BackupType, Status, Trigger
 from chalicelib.domain.record import Replace
 from chalicelib.domain.schedule import Overlap, ProjectTag, RunState
-from chalicelib.services.schedules import RunRequest, ScheduleChanges
+from chalicelib.services.schedules import ScheduleChanges
 from tests.support.scheduling import Diary, build_diary
 
 PROD = ProjectTag(name="env", value="prod")
@@ -289,7 +289,7 @@ def test_a_skipped_run_is_on_record(diary: Diary) -> None:
 def test_a_run_asked_for_by_hand_is_one_not_to_overlap(diary: Diary) -> None:
     schedule = diary.schedule()
     diary.wait(minutes=59)
-    diary.services.schedules.run_now("key:1", schedule, RunRequest())
+    diary.services.schedules.run_now("key:1", schedule)
     diary.wait(minutes=1)
 
     diary.start_due()
