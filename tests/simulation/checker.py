@@ -6,7 +6,7 @@ INV3 nothing stays unfinished once leases and grace are over; a living holder is
 INV6 nothing is left that no completed backup names; an end is told after its clean-up
 INV7 nothing of one project reaches another, no password reaches anything that is stored
 
-INV4 (retention) and INV5 (schedules) wait for what they speak of.
+INV5, on schedules, stands in `schedule_checker`; INV4 (retention) waits for what it speaks of.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.manifest import digest, parse_envelope
 from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key, attempt_prefix
 from tests.simulation.history import Evidence
+from tests.simulation.schedule_checker import (
+    instants_are_accounted_for,
+    misses_are_told,
+    runs_are_had_once,
+)
 
 Check = Callable[[Evidence], Iterator[str]]
 
@@ -240,4 +245,7 @@ CHECKS: tuple[Check, ...] = (
     every_end_is_told_once,
     answers_hold,
     links_hold,
+    runs_are_had_once,
+    instants_are_accounted_for,
+    misses_are_told,
 )

@@ -9,6 +9,7 @@ from chalicelib.domain.audit import Notice
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.job import Job
 from chalicelib.domain.link import Link
+from chalicelib.domain.schedule import ExpectedRun, Schedule
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Evidence:
 
     `objects` maps keys to contents; `delivered` are the ids of notices that went out.
     `projects` maps ids to databases; `secrets` are the passwords that nothing may show.
+    `schedules` are as they were before rest was made of them, `runs` what the calendar holds.
     """
 
     history: History
@@ -91,3 +93,5 @@ class Evidence:
     secrets: tuple[str, ...]
     steps: int
     problems: tuple[str, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    runs: tuple[ExpectedRun, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from chalicelib.domain import moves, runs
@@ -11,9 +11,11 @@ from chalicelib.domain.errors import HoldfastError, SourceLost
 from chalicelib.domain.execution import Work
 from chalicelib.domain.object_keys import attempt_prefix
 from chalicelib.domain.record import Replace
+from chalicelib.domain.schedule import ExpectedRun, Schedule
 from chalicelib.ports import Upload
 from chalicelib.postgres_ports import DumpRequest, DumpResult, Sink, Watch
 from chalicelib.services import attempt_objects
+from chalicelib.services.due_runs import DueReport, DueRuns
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.run_backup import BackupRunner
 from chalicelib.services.sweeper import ACTOR, Sweeper, SweepReport
@@ -129,6 +131,26 @@ class SweepsOnce(Sweeper):
         )
 
 
+class StartsFirst(DueRuns):
+    """Store the backup, then settle the run that it came of."""
+
+    def _settle_all(self, runs: Sequence[ExpectedRun], report: DueReport) -> None:
+        for run in runs:
+            self._attempt(run.id, report)
+
+    def _settle(self, run_id: str, report: DueReport) -> None:
+        settlement = self._decided(run_id)
+        if settlement is None:
+            return
+        of_run = (ExpectedRun, Schedule)
+        for writes in (
+            [write for write in settlement.writes if not isinstance(write.record, of_run)],
+            [write for write in settlement.writes if isinstance(write.record, of_run)],
+        ):
+            self.ledger.catalog.commit(writes)
+        self._follow(settlement, report)
+
+
 class _Wrapped:
     """Another adapter with one thing done wrong."""
 
@@ -179,4 +201,5 @@ MUTATIONS: Final = (
     Mutation("sweeper clears before it fences", sweeper=SweepsUnfenced),
     Mutation("sweeper looks only once", sweeper=SweepsOnce),
     Mutation("sweeper lets pending ones wait", sweeper=ForgetsPending),
+    Mutation("backup before its run is settled", due_runs=StartsFirst),
 )

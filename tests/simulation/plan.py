@@ -59,6 +59,21 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Appointment:
+    """Say what a schedule runs, and when alarms for it go off: seconds, with what they name.
+
+    Without a `project` it runs for all. `disable_at_s` is when somebody takes it out of use for a
+    minute.
+    """
+
+    every_min: int
+    project: int | None = 0
+    queues: bool = False
+    alarms: tuple[tuple[float, int], ...] = ()
+    disable_at_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One history to be played. `stop_kills`: whether ending an execution ends its process.
 
@@ -70,6 +85,7 @@ class Case:
     scripts: tuple[Script, ...]
     faults: tuple[Fault, ...]
     sweeps: tuple[float, ...]
+    appointments: tuple[Appointment, ...] = ()
 
 
 _PLACES: Final = (("worker", 70, 14), ("sweep", 45, 6), ("client", 14, 2), ("janitor", 20, 1))

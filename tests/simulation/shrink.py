@@ -33,6 +33,9 @@ def _smaller(case: Case) -> Iterator[Case]:
     if len(case.scripts) > 1:
         yield replace(case, scripts=case.scripts[:-1])
         yield replace(case, scripts=case.scripts[1:])
+    for index in range(len(case.appointments)):
+        kept = case.appointments[:index] + case.appointments[index + 1 :]
+        yield replace(case, appointments=kept)
     for size in (len(case.sweeps) // 2, 1):
         for start in range(0, len(case.sweeps), max(size, 1)):
             yield replace(case, sweeps=case.sweeps[:start] + case.sweeps[start + max(size, 1) :])

@@ -22,13 +22,17 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.job import Job
 from chalicelib.domain.link import Link
 from chalicelib.domain.record import Query, Record
+from chalicelib.domain.schedule import ExpectedRun, Schedule
 from chalicelib.ports import Catalog, ObjectStore
 from chalicelib.postgres_ports import Engine
+from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.projects import NewProject
 from chalicelib.services.run_backup import BackupRunner
+from chalicelib.services.schedules import ScheduleChanges
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.settings import Settings
 from chalicelib.worker.__main__ import run
+from tests.simulation.diary import Diary
 from tests.simulation.engine import SimulatedEngine
 from tests.simulation.executions import Executions
 from tests.simulation.gate import Gate, Gated, Terminated, Unexpected
@@ -55,6 +59,7 @@ class Mutation:
     name: str = "none"
     runner: type[BackupRunner] = BackupRunner
     sweeper: type[Sweeper] = Sweeper
+    due_runs: type[DueRuns] = DueRuns
     store: Callable[[ObjectStore], ObjectStore] = lambda store: store
     catalog: Callable[[Catalog], Catalog] = lambda catalog: catalog
     engine: Callable[[Engine], Engine] = lambda engine: engine
@@ -95,7 +100,9 @@ class Simulation:
         self.services = Services(
             Settings(data=folder, dump_deadline_s=DUMP_DEADLINE_S), self._adapters(folder)
         )
+        self.services.due_runs = _as(mutation.due_runs, self.services.due_runs)
         self.projects = {self._project(name): name for name in self.databases}
+        self.schedules: tuple[Schedule, ...] = ()
 
     def play(self) -> Evidence:
         """Let people, workers and sweeps play, then let everything come to rest."""
@@ -105,6 +112,8 @@ class Simulation:
                 number, script, ids[script.project], self.stage, self.services, self.history
             )
             person.come()
+        for appointment in self.case.appointments:
+            Diary(appointment, ids, self.stage, self.services).begin()
         for number, at_s in enumerate(self.case.sweeps, start=1):
             self.stage.spawn(f"sweep-{number}", self._sweep, delay_s=at_s)
         self.stage.play()
@@ -117,12 +126,22 @@ class Simulation:
 
     def _rest(self) -> None:
         self.gate.faults.clear()
+        self._end_schedules()
         # records are dated by the wall clock: where it was moved back, their time comes later
         jumps_s = sum(abs(f.seconds) for f in self.case.faults if f.kind is Kind.JUMP)
         for number, after_s in enumerate(REST, start=1):
             waited_s = after_s + (jumps_s if number == 1 else 0)
             self.stage.spawn(f"rest-{number}", self._sweep, delay_s=waited_s)
             self.stage.play()
+
+    def _end_schedules(self) -> None:
+        """Let what is due be settled, then let no more become due."""
+        if self.case.appointments:
+            self.stage.spawn("last", self._sweep)
+            self.stage.play()
+        self.schedules = self._all(Schedule)
+        for schedule in self.schedules:
+            self.services.schedules.update("key:1", schedule.id, ScheduleChanges(enabled=False))
 
     def _adapters(self, folder: Path) -> Adapters:
         engine = SimulatedEngine(self.stage, self.history, self.databases, self._child_fate)
@@ -193,6 +212,8 @@ class Simulation:
             secrets=tuple(self.databases.values()),
             steps=self.stage.steps,
             problems=tuple(self.stage.broken),
+            schedules=self.schedules,
+            runs=self._all(ExpectedRun),
         )
 
     def _all(self, kind: type[R]) -> tuple[R, ...]:
@@ -210,7 +231,7 @@ def play(case: Case, mutation: Mutation = NO_MUTATION) -> Evidence:
             simulation.close()
 
 
-P = TypeVar("P", BackupRunner, Sweeper)
+P = TypeVar("P", BackupRunner, Sweeper, DueRuns)
 
 
 def _as(kind: type[P], part: P) -> P:

@@ -17,6 +17,7 @@ from tests.simulation.checker import violations
 from tests.simulation.history import Evidence
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.plan import case_of, narrow_case_of, slow_case_of
+from tests.simulation.schedule_plan import schedule_case_of
 from tests.simulation.shrink import parts_of, repeat, shrunk
 from tests.simulation.simulate import Mutation, play
 from tests.soak.report import BOUND, Report, bound_told
@@ -108,8 +109,9 @@ def failure_of(seed: int, mutation: Mutation | None = None) -> str:
 
 def _hunted(mutation: Mutation, seed: int) -> int | None:
     # in turn: what is drawn widely finds most, the others take a draw of their own
+    draws = (case_of, narrow_case_of, slow_case_of, schedule_case_of)
     for tried in range(HUNT):
-        cases = (draw(seed + tried) for draw in (case_of, narrow_case_of, slow_case_of))
+        cases = [draw(seed + tried) for draw in draws]
         if any(violations(play(case, mutation)) for case in cases):
             return tried + 1
     return None
