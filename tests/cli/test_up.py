@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -161,3 +162,24 @@ def test_commands_reach_a_service_by_url_and_key(
 
     assert done.json["sha256"] == backup["checksum"]["value"]
     assert terminal.files() == {"shop.dump"}
+
+
+def test_a_schedule_fires_within_its_minute(
+    start_up: Callable[..., Any], shop_url: str, eventually: Eventually
+) -> None:
+    up = start_up()
+    project = up.http.post("/v1/projects", json={"url": shop_url}).json()
+    body = {"name": "often", "cron": "* * * * *", "project_id": project["id"]}
+    schedule = up.http.post("/v1/schedules", json=body).json()
+
+    def made() -> Any:
+        query = {"schedule": schedule["id"], "status": "completed"}
+        return up.http.get("/v1/backups", params=query).json()["items"]
+
+    backup = eventually(made, 90.0)[-1]
+
+    expected, created = (
+        datetime.fromisoformat(backup[name]) for name in ("expected_at", "created_at")
+    )
+    assert (backup["trigger"], expected.second) == ("scheduled", 0)
+    assert timedelta(0) <= created - expected < timedelta(minutes=1)

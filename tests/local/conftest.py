@@ -16,11 +16,12 @@ from chalicelib.local.supervisor import Housekeeping, Supervisor, WorkerProgram
 
 @dataclass
 class Bench:
-    """Hold a supervisor over a fresh queue, and count its sweeps."""
+    """Hold a supervisor over a fresh queue, and count its sweeps and looks for what is due."""
 
     folder: Path
     queue: SqliteWorkflow
     sweeps: list[int] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
 
     def supervisor(
         self,
@@ -33,7 +34,13 @@ class Bench:
         program = WorkerProgram(
             {"FOLDER": str(self.folder), "PATH": "/usr/bin:/bin"}, (python, "-c", script)
         )
-        keeping = Housekeeping(lambda: self.sweeps.append(1), SystemClock(), stop_grace_s=grace_s)
+        keeping = Housekeeping(
+            lambda: self.sweeps.append(1),
+            SystemClock(),
+            stop_grace_s=grace_s,
+            start_due=lambda: self.looks.append(1),
+            start_due_every_s=0.3,
+        )
         return Supervisor(self.queue, program, keeping, limit)
 
     def lines(self, name: str) -> list[str]:

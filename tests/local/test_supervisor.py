@@ -64,6 +64,19 @@ def test_a_worker_that_ends_badly_is_swept_after_at_once(bench: Callable[[], Any
     assert swept
 
 
+def test_what_is_due_is_looked_for_again_and_again_and_not_when_all_ends(
+    bench: Callable[[], Any],
+) -> None:
+    it = bench()
+
+    with it.supervisor(NOTE) as supervisor:
+        looked = supervisor.run_until(lambda: len(it.looks) >= 3, 20)
+        before = len(it.looks)
+
+    assert looked
+    assert len(it.looks) == before
+
+
 def test_the_wait_for_a_predicate_ends_in_time(bench: Callable[[], Any]) -> None:
     with bench().supervisor(NOTE) as supervisor:
         assert supervisor.run_until(lambda: False, 0.3) is False

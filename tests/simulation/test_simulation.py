@@ -87,7 +87,7 @@ def test_another_seed_is_another_history() -> None:
         ("abort forgets the upload", case_of(4)),
         ("sweeper ignores leases", case_of(5)),
         ("sweeper believes its listing", slow_case_of(0)),
-        ("sweeper clears before it fences", narrow_case_of(2)),
+        ("sweeper clears before it fences", narrow_case_of(35)),
         ("sweeper looks only once", narrow_case_of(21)),
         ("sweeper lets pending ones wait", case_of(73)),
     ],
