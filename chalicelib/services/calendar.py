@@ -12,6 +12,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query, Remove, Write
 from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule
 from chalicelib.ports import Catalog
+from chalicelib.services.pages import every
 
 PAGE: Final = 200
 
@@ -56,19 +57,10 @@ class Calendar:
             return None
 
     def _tagged(self, name: str, value: str) -> Iterator[Project]:
-        before: str | None = None
-        while True:
-            query = Query(
-                Project,
-                before_id=before,
-                limit=PAGE,
-                keep=lambda project: project.tags.get(name) == value,
-            )
-            page = self.catalog.find(query)
-            yield from page.items
-            before = page.next_before_id
-            if before is None:
-                return
+        def keep(project: Project) -> bool:
+            return project.tags.get(name) == value
+
+        return every(self.catalog, Query(Project, limit=PAGE, keep=keep))
 
     def _is_settled(self, run_id: str) -> bool:
         run = self._run(run_id)

@@ -13,6 +13,7 @@ from chalicelib.domain.record import Query, Remove, id_floor
 from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule, due_bound
 from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.ledger import Ledger
+from chalicelib.services.pages import every
 from chalicelib.services.schedule_entries import ScheduleEntries
 
 ROUNDS: Final = 20
@@ -57,15 +58,9 @@ class ScheduleSweep:
         # A call for each entry every five minutes would be thousands: each has its turn once an
         # hour, and until then its runs are started by the sweep itself.
         slot = int(self.ledger.clock.now().timestamp()) // SLOT_S % SLOTS
-        before: str | None = None
-        while True:
-            page = self.ledger.catalog.find(Query(Schedule, before_id=before, limit=PAGE))
-            for schedule in page.items:
-                if zlib.crc32(schedule.id.encode()) % SLOTS == slot:
-                    yield schedule
-            before = page.next_before_id
-            if before is None:
-                return
+        for schedule in every(self.ledger.catalog, Query(Schedule, limit=PAGE)):
+            if zlib.crc32(schedule.id.encode()) % SLOTS == slot:
+                yield schedule
 
     def _drop_orphans(self) -> None:
         ripe = id_floor(self.ledger.clock.now() - YOUNG)

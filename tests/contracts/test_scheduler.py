@@ -27,6 +27,7 @@ def entry(name: str = "S1") -> ScheduleEntry:
         replace(entry(), enabled=False),
         replace(entry(), window_minutes=15),
         replace(entry(), expression="rate(1 day)", timezone="UTC"),
+        replace(entry(), expression="at(2030-01-31T02:30:07)", timezone="UTC"),
         replace(entry(), input_json='{"text": "ü\\n"}'),
     ],
     ids=str,

@@ -41,6 +41,13 @@ AWS: Final = "aws"
 SETS: Final = (EMBEDDED, AWS)
 Variables = dict[str, str]
 
+SCHEDULE_ARNS: Final = {
+    "FUNCTION": "arn:aws:lambda:eu-central-1:000000000000:function:holdfast-scheduled_backup",
+    "ROLE": "arn:aws:iam::000000000000:role/holdfast-schedules",
+    "DEAD_LETTERS": "arn:aws:sqs:eu-central-1:000000000000:holdfast-schedules",
+}
+"""What the scheduler of an installation calls, as whom, and where failed calls go."""
+
 # Whatever this machine knows of a real account must not be found.
 ALONE: Final = {
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -170,6 +177,8 @@ def installation(server: ministack.Ministack, bucket: seaweedfs.SeaweedFS) -> Va
         "HOLDFAST_SIGNING_KEY": key_id,
         "HOLDFAST_SIGNING_PUBLIC_KEY": fetch_public_key(server.client("kms"), key_id),
         "HOLDFAST_TOPIC": server.new_topic(),
+        "HOLDFAST_SCHEDULE_GROUP": server.new_schedule_group(),
+        **{f"HOLDFAST_SCHEDULE_{name}": arn for name, arn in SCHEDULE_ARNS.items()},
         "HOLDFAST_S3_ENDPOINT": bucket.endpoint,
         "HOLDFAST_S3_BUCKET": seaweedfs.BUCKET,
         "HOLDFAST_S3_PREFIX": seaweedfs.fresh_prefix(),
