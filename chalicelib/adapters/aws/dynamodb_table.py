@@ -10,6 +10,11 @@ other heartbeats are records, and so items, of their own.
     backups and jobs of a project                       Query by_x0: backup#project_id#<project>
     backups and jobs by status (API, sweeper)           Query by_x1: backup#status#<status>
     backups with a chore (sweeper)                      Query by_x2: backup#chore#<chore>
+    backups of a schedule                               Query by_x3: backup#schedule_id#<schedule>
+    schedules of a project                              Query by_x0
+    runs that are due: by state, up to a moment         Query by_x0 of expected-run, bound of id:
+                                                          it begins with the second of the run
+    the run in front of another of its lane             Query by_x2 of expected-run, id descending
     restores of a project, of a backup, by status,      Query by_x0, by_x1, by_x2,
       with a chore (sweeper)                              by_x3
     links of a backup, audit of a subject,              Query by_x0
