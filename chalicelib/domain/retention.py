@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from chalicelib.domain.backup import Value
 
@@ -17,6 +18,18 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Budget = Annotated[int, Field(ge=1, strict=True)]
 
 
+def _zone(name: str) -> str:
+    # a name like ../etc/passwd is a ValueError of its own, an empty one an OSError
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError("no such IANA time zone") from error
+    return name
+
+
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)]
+
+
 class RetentionPolicy(Value):
     """Say what is kept; a backup stays while any rule keeps it, None leaves a rule out.
 
@@ -24,7 +37,7 @@ class RetentionPolicy(Value):
     hours, days and so on that have one. Days are counted back from the newest validated backup,
     not from the clock: where no new one comes, no old one goes. `min_keep` is a floor under every
     rule and the budget. A policy without any keep rule and without a budget removes no validated
-    backup. GFS units are cut in a time zone that the caller of the planner gives.
+    backup. Hours, days and so on are cut in `timezone`; None is that of the schedule, else UTC.
     """
 
     keep_last: Count | None = None
@@ -35,6 +48,7 @@ class RetentionPolicy(Value):
     monthly: Count | None = None
     yearly: Count | None = None
     size_budget_bytes: Budget | None = None
+    timezone: Zone | None = None
 
     min_keep: Count = 3
     hold_pre_migration_days: Days = 30

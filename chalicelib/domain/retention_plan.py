@@ -38,13 +38,15 @@ MASS_SHARE: Final = 0.5
 class Survey:
     """Say what a first look at all backups found.
 
-    `removals` counts what the rules take before freeze and budget. `allowance_bytes` is what the
-    budget leaves to unprotected backups; below 0 it cannot be met, by so much.
+    `removals` counts the validated backups that the rules take, freeze and budget aside.
+    `allowance_bytes` is what the budget leaves to unprotected backups; below 0 it cannot be met, by
+    so much. `has_work` is whether a second look would remove anything.
     """
 
     validated: int
     removals: int
     allowance_bytes: int | None
+    has_work: bool
     frozen: tuple[Freeze, ...]
     floor: tuple[str, ...]
     """The ids of the newest `min_keep` validated backups, newest first."""
@@ -84,8 +86,7 @@ def verdicts(
 
 def final_judge(policy: RetentionPolicy, situation: Situation, found: Survey) -> Judge:
     """Return the judge who also knows what the budget leaves."""
-    allowance = found.allowance_bytes
-    return Judge(policy, situation, None if allowance is None else max(allowance, 0))
+    return Judge(policy, situation, found.allowance_bytes)
 
 
 def thawed_or_kept(verdict: Verdict, found: Survey) -> Verdict:
@@ -112,8 +113,10 @@ class Surveyor:
     situation: Situation
     _judge: Judge = field(init=False)
     _removals: int = 0
+    _leaving: int = 0
     _arrivals: int = 0
     _protected_bytes: int = 0
+    _kept_bytes: int = 0
     _bad_runs: int = 0
     _future: str | None = None
     _floor: list[str] = field(default_factory=list)
@@ -129,6 +132,8 @@ class Surveyor:
         verdict = self._judge.judge(facts)
         if is_protected(verdict):
             self._protected_bytes += facts.stored_bytes
+        self._kept_bytes += facts.stored_bytes * verdict.keep
+        self._leaving += not verdict.keep
         if facts.created_at > self.situation.now + CLOCK_TOLERANCE:
             self._future = facts.id
         if facts.standing is Standing.VALIDATED:
@@ -158,11 +163,14 @@ class Surveyor:
     def survey(self) -> Survey:
         """Return what was found."""
         budget = self.policy.size_budget_bytes
+        over_budget = budget is not None and self._kept_bytes > budget
+        frozen = tuple(self._freezes())
         return Survey(
             validated=self._judge.validated,
             removals=self._removals,
             allowance_bytes=None if budget is None else budget - self._protected_bytes,
-            frozen=tuple(self._freezes()),
+            has_work=not frozen and (over_budget or self._leaving > 0),
+            frozen=frozen,
             floor=tuple(self._floor),
         )
 

@@ -26,6 +26,11 @@ BAD_VALUES = (
     ("shrink_threshold", float("nan")),
     ("freeze_after_failures", 0),
     ("keep_forever", 1),
+    ("timezone", ""),
+    ("timezone", "Europe/Atlantis"),
+    ("timezone", "../../etc/passwd"),
+    ("timezone", "/etc/localtime"),
+    ("timezone", "Europe"),
 )
 
 

@@ -32,6 +32,11 @@ def test_five_hundred_histories_agree_with_the_oracle(first: int) -> None:
     assert list(chain.from_iterable(found)) == []
 
 
+@pytest.mark.parametrize("seed", [43_900, 92_500])
+def test_backups_without_a_byte_are_no_way_around_the_budget(seed: int) -> None:
+    assert planned(history_of(seed, 400)) == ()
+
+
 @settings(max_examples=100)
 @given(SEEDS, st.lists(st.sampled_from(Standing), max_size=60))
 def test_any_order_of_good_and_bad_runs_agrees_with_the_oracle(
