@@ -17,6 +17,7 @@ from chalicelib.ports import Redeemer
 from chalicelib.postgres_ports import Watch
 from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
+from chalicelib.services.deletions import Deletions
 from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
@@ -31,6 +32,9 @@ from chalicelib.services.rate_limits import Limits, LocalBuckets, RateLimits, Sh
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.restore_sources import RestoreSources
 from chalicelib.services.restores import Restores
+from chalicelib.services.retention import Retention
+from chalicelib.services.retention_rounds import RetentionRounds
+from chalicelib.services.retention_run import RetentionRun
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.run_restore import RestoreDeadlines, RestoreRunner
@@ -165,7 +169,13 @@ class Services:
             self.outbox,
             RestoreReaper(self.restores, adapters.workflow, adapters.scratch),
             ScheduleSweep(self.ledger, self.due_runs, self._schedule_entries),
+            RetentionRounds(self.ledger, RetentionRun(self.ledger, Deletions(self.backups))),
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What retention would do."""
+        return Retention(self.ledger)
 
     def backup_runner(self, owner: str) -> BackupRunner:
         """Return what runs one backup; `owner` names this worker in leases."""

@@ -296,6 +296,10 @@ class Backup(Record):
     locked: bool = False
     chore: Chore | None = None
 
+    # what the store last said against a deletion, and when that is tried again
+    deletion_error: ErrorInfo | None = None
+    deletion_retry_at: Moment | None = None
+
     def is_held(self, now: datetime) -> bool:
         """Whether a hold still keeps this backup from being removed."""
         return self.hold_until is not None and now < self.hold_until

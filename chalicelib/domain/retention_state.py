@@ -10,12 +10,13 @@ from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.backup import Value
 from chalicelib.domain.record import Insert, Moment, Record, Write
 from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import Freeze
+from chalicelib.domain.retention_plan import Survey
 from chalicelib.domain.runs import Stamp
 
 ROUND_ID: Final = "round"
 FROZEN: Final = "retention.frozen"
 THAWED: Final = "retention.thawed"
+ACCEPTED: Final = "retention.accepted"
 
 
 class ScopeState(Value):
@@ -69,33 +70,64 @@ def policy_digest(policy: RetentionPolicy) -> str:
     return hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
 
 
-def told(
-    before: ScopeState, project_id: str, freezes: tuple[Freeze, ...], stamp: Stamp, scope_id: str
-) -> tuple[Write, ...]:
-    """Return what is told of a freeze: once when it begins, once in the audit when it ends."""
-    if bool(before.frozen) == bool(freezes):
-        return ()
-    body = {
+def noted(
+    state: RetentionState, scope_id: str, found: Survey, stamp: Stamp
+) -> tuple[RetentionState, tuple[Write, ...]]:
+    """Return the state after a look at a scope, and what is told of it.
+
+    A freeze is told once, when it begins, however many runs meet it; its end goes into the audit.
+    """
+    before = state.scope(scope_id)
+    after = state.with_scope(
+        scope_id,
+        frozen=tuple(freeze.reason.value for freeze in found.frozen),
+        frozen_at=(before.frozen_at or stamp.now) if found.frozen else None,
+        over_budget_bytes=max(0, -(found.allowance_bytes or 0)),
+    )
+    if bool(before.frozen) == bool(found.frozen):
+        return after, ()
+    if not found.frozen:
+        return after, (Insert(_event(state.id, scope_id, stamp, THAWED, {})),)
+    details = {
         "scope": scope_id,
-        "reasons": ", ".join(freeze.reason for freeze in freezes),
-        "message": "; ".join(freeze.sentence for freeze in freezes),
+        "reasons": ", ".join(freeze.reason for freeze in found.frozen),
+        "message": "; ".join(freeze.sentence for freeze in found.frozen),
     }
-    action = FROZEN if freezes else THAWED
-    event = AuditEvent(
+    notice = Notice(
+        id=stamp.notice_id,
+        at=stamp.now,
+        event=FROZEN,
+        subject_id=scope_id,
+        project_id=state.id,
+        body={"status": "frozen", **details},
+    )
+    return after, (Insert(_event(state.id, scope_id, stamp, FROZEN, details)), Insert(notice))
+
+
+def applied(
+    state: RetentionState, scope_id: str, policy: RetentionPolicy, now: datetime
+) -> RetentionState:
+    """Return the state after the removals of a scope were carried out."""
+    return state.with_scope(scope_id, applied_at=now, policy_sha256=policy_digest(policy))
+
+
+def accepted(
+    state: RetentionState, scope_id: str, stamp: Stamp
+) -> tuple[RetentionState, tuple[Write, ...]]:
+    """Return the state after a person looked at a scope and found it right as it is."""
+    after = state.with_scope(scope_id, accepted_at=stamp.now)
+    return after, (Insert(_event(state.id, scope_id, stamp, ACCEPTED, {})),)
+
+
+def _event(
+    project_id: str, scope_id: str, stamp: Stamp, action: str, details: dict[str, str]
+) -> AuditEvent:
+    return AuditEvent(
         id=stamp.audit_id,
         at=stamp.now,
         actor=stamp.actor,
         action=action,
         subject_id=scope_id,
         project_id=project_id,
-        details=body,
+        details=details,
     )
-    notice = Notice(
-        id=stamp.notice_id,
-        at=stamp.now,
-        event=action,
-        subject_id=scope_id,
-        project_id=project_id,
-        body={"status": "frozen", **body},
-    )
-    return (Insert(event), Insert(notice)) if freezes else (Insert(event),)

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Conflict, HoldfastError
 from chalicelib.domain.project import Project
 from chalicelib.domain.proof import Assertion
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
+from chalicelib.domain.retention import RetentionPolicy
 from chalicelib.ports import Secrets
 from chalicelib.services.ledger import Ledger
 
@@ -24,6 +25,7 @@ class NewProject:
     tags: dict[str, str]
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] = ()
+    retention: RetentionPolicy | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class ProjectChanges:
     tags: dict[str, str] | None = None
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] | None = None
+    retention: RetentionPolicy | None = None
 
 
 def any_endpoint(endpoint: Endpoint) -> None:
@@ -69,6 +72,7 @@ class Projects:
             tags=new.tags,
             verification=new.verification,
             assertions=new.assertions,
+            retention=new.retention,
             created_at=now,
             updated_at=now,
         )
@@ -104,6 +108,7 @@ class Projects:
                 ("tags", changes.tags),
                 ("verification", changes.verification),
                 ("assertions", changes.assertions),
+                ("retention", changes.retention),
             )
             if value is not None
         }

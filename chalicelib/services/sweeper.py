@@ -28,10 +28,12 @@ from chalicelib.domain.session import LIFETIME, Session
 from chalicelib.ports import ObjectStore, Signer, Upload, Workflow
 from chalicelib.services import attempt_objects
 from chalicelib.services.backups import Backups
+from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.lost_runs import LostRuns
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.reap_restores import RestoreReaper
+from chalicelib.services.retention_rounds import RetentionRounds
 from chalicelib.services.seal import Seal
 from chalicelib.services.sweep_schedules import ScheduleSweep
 
@@ -78,6 +80,7 @@ class Sweeper:
     outbox: Outbox
     restores: RestoreReaper
     schedules: ScheduleSweep
+    retention: RetentionRounds
 
     def sweep(self, *, starting: bool = True) -> SweepReport:
         """Do everything once, in an order in which each part profits from the one before.
@@ -94,6 +97,7 @@ class Sweeper:
         self._abort_orphans(report)
         self._finish_chores(report)
         self._forget(report)
+        self._retain(report)
         report.notices = self.outbox.drain()
         return report
 
@@ -231,8 +235,12 @@ class Sweeper:
                     report.cleaned += 1
         for backup in self._all(Backup, ("chore", Chore.DELETE.value)):
             with _noting(report, backup):
-                self.backups.finish_delete(backup)
-                report.deleted += 1
+                report.deleted += Deletions(self.backups).finish_if_due(backup)
+
+    def _retain(self, report: SweepReport) -> None:
+        done = self.retention.sweep()
+        report.deleted += done.removed
+        report.problems += done.problems
 
     def _forget(self, report: SweepReport) -> None:
         now = self.ledger.clock.now()

@@ -93,6 +93,7 @@ class BackupView(View):
     locked: bool
     cancel_requested: bool
     deleting: bool
+    deletion_error: ErrorInfo | None
     gate: Judgement | None = None
     progress: ProgressView | None = None
 

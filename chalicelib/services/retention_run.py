@@ -1,0 +1,101 @@
+"""Apply retention to one project: look, say whether it is frozen, then remove one by one.
+
+The oldest go first, so that whoever dies in between leaves a shorter history and no holes. What is
+marked and not yet gone is finished by the next sweep.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from chalicelib.domain import retention_state
+from chalicelib.domain.errors import Conflict, KeepingError
+from chalicelib.domain.project import Project
+from chalicelib.services.deletions import Deletions
+from chalicelib.services.ledger import Ledger
+from chalicelib.services.retention_book import RetentionBook
+from chalicelib.services.retention_look import Look, Looking
+from chalicelib.services.retention_removal import ACTOR, Doomed, Removal
+from chalicelib.services.retention_scopes import Scopes
+
+BATCH: Final = 1000
+"""Removals of one run, the oldest first; what is left goes in the next."""
+
+
+@dataclass
+class RetentionReport:
+    """Count what retention did; `problems` are sentences."""
+
+    removed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RetentionRun:
+    """Bring the backups of one project to what its policies say."""
+
+    ledger: Ledger
+    deletions: Deletions
+
+    def run(self, project: Project, scopes: Scopes, report: RetentionReport) -> None:
+        """Look at every backup once, and again if something is to go; then remove."""
+        book = RetentionBook(self.ledger)
+        looks = self.looking.first(project, scopes, book.read(project.id))
+        for look in looks.values():
+            self._note(book, project, look)
+        stale: set[str] = set()
+        for doomed in self._doomed(project, scopes, looks):
+            if doomed.look.scope.id not in stale and not self._remove(doomed, report):
+                stale.add(doomed.look.scope.id)
+        for look in looks.values():
+            if not look.survey.frozen and look.scope.id not in stale:
+                self._applied(book, project, look)
+
+    @property
+    def looking(self) -> Looking:
+        """How backups are looked at."""
+        return Looking(self.ledger)
+
+    @property
+    def removal(self) -> Removal:
+        """How one backup is removed."""
+        return Removal(self.ledger, self.deletions)
+
+    def _note(self, book: RetentionBook, project: Project, look: Look) -> None:
+        stamp = self.ledger.stamp(ACTOR)
+        book.change(
+            project.id,
+            lambda state: retention_state.noted(state, look.scope.id, look.survey, stamp),
+        )
+
+    def _doomed(self, project: Project, scopes: Scopes, looks: dict[str, Look]) -> Iterator[Doomed]:
+        """Yield what goes, the oldest first, at most a batch: memory does not grow with it."""
+        if not any(look.survey.has_work for look in looks.values()):
+            return
+        oldest: deque[Doomed] = deque(maxlen=BATCH)
+        for look, verdict in self.looking.second(project, scopes, looks):
+            if not verdict.keep:
+                oldest.append(Doomed(look, verdict))
+        yield from reversed(oldest)
+
+    def _remove(self, doomed: Doomed, report: RetentionReport) -> bool:
+        """Remove one backup; return whether its scope may go on."""
+        try:
+            report.removed += self.removal.remove(doomed)
+        except Conflict:
+            # what the plan counted on is not there any more: the next run plans again
+            return False
+        except KeepingError as error:
+            # the record says so and is tried again; it must not keep the rest
+            report.problems.append(f"{doomed.verdict.facts.id}: {error.code}: {error.message}")
+        return True
+
+    def _applied(self, book: RetentionBook, project: Project, look: Look) -> None:
+        scope, now = look.scope, look.situation.now
+        book.change(
+            project.id,
+            lambda state: (retention_state.applied(state, scope.id, scope.policy, now), ()),
+        )
