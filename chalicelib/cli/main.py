@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "backups": "Make, watch, verify, download and delete backups.",
     "schedules": "Let backups be made by themselves, at their time.",
     "restores": "Watch and cancel restores; `holdfast restore` makes them.",
+    "retention": "Show what retention would remove, and say when backups are right.",
     "keys": "Make, list and revoke API keys.",
     "gate": "Run COMMAND only behind a verified backup of its database.",
 }

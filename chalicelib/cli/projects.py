@@ -24,6 +24,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.retention_options import policy_of, retention_options
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import BackupType
 
@@ -109,17 +110,22 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 
 
 @projects.command(
-    epilog=examples("holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL")
+    epilog=examples(
+        "holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL",
+        "holdfast projects update 01JD0000000000000000000000 --keep-last 7 --keep-monthly 12",
+    )
 )
 @id_argument("project_id")
 @click.option("--name", help="What people call it from now on.")
 @click.option("--source", help="Where the database is now: a URL or env:NAME, as for create.")
 @tag_option
+@retention_options
 @data_option
 @json_option
 @pass_invocation
 def update(
     invocation: Invocation,
+    /,
     *,
     project_id: str,
     name: str | None,
@@ -127,11 +133,15 @@ def update(
     tags: dict[str, str] | None,
     data: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Change a project; what is not named stays as it is."""
+    """Change a project; what is not named stays as it is.
+
+    Rules of retention make the whole policy: those not named with them are not in it.
+    """
     url = invocation.source_url(source) if source else None
     with open_service(invocation, data) as service:
-        body = given(name=name, url=url, tags=tags)
+        body = given(name=name, url=url, tags=tags, retention=policy_of(options))
         changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
     print_record(changed, as_json=as_json)
 

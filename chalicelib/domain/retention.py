@@ -5,24 +5,32 @@ from __future__ import annotations
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from chalicelib.domain.backup import Value
 
 MAX_COUNT = 10_000
 MAX_DAYS = 36_500
+MAX_BUDGET_BYTES = 1 << 60
 
-Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
-Days = Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Budget = Annotated[int, Field(ge=1, strict=True)]
+
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 60.0 is as whole as 60
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_whole)
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True), _WHOLE]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), _WHOLE]
+Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
+Budget = Annotated[int, Field(ge=1, le=MAX_BUDGET_BYTES, strict=True), _WHOLE]
 
 
 def _zone(name: str) -> str:
-    # a name like ../etc/passwd is a ValueError of its own, an empty one an OSError
+    # names that lead out of the database are a ValueError, names of its folders an OSError
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError) as error:
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ValueError("no such IANA time zone") from error
     return name
 

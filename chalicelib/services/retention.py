@@ -91,6 +91,10 @@ class Retention:
         )
         return state.scope(scope.id)
 
+    def project_of(self, schedule_id: str) -> str | None:
+        """Return whose backups a schedule makes; None when it is for many projects."""
+        return self.ledger.catalog.get(ScheduleOutline, schedule_id).project_id
+
     def _scopes(self, asked: Asked) -> tuple[Scopes, Scope]:
         """Return the scopes of the project with the one that was asked for among them."""
         project, catalog = asked.project, self.ledger.catalog

@@ -105,6 +105,8 @@ TABLE = {
     "list_links": ("viewer", "project"),
     "revoke_link": ("operator", "project"),
     "show_job": ("viewer", "project"),
+    "preview_retention": ("viewer", "body"),
+    "accept_retention": ("admin", "body"),
     "create_key": ("admin", "unlimited"),
     "list_keys": ("admin", "unlimited"),
     "revoke_key": ("admin", "unlimited"),

@@ -118,6 +118,8 @@ def test_a_body_is_required_only_where_it_must_say_something(document: dict[str,
         *("create_schedule", "update_schedule"),
         "preflight_restore",
         "request_restore",
+        "preview_retention",
+        "accept_retention",
     }
 
 

@@ -26,6 +26,7 @@ FIELDS = {
     "tags",
     "verification",
     "assertions",
+    "retention",
     "created_at",
     "updated_at",
     "discover_job_id",

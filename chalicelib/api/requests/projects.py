@@ -20,6 +20,7 @@ from chalicelib.api.requests.fields import (
 from chalicelib.domain.backup import Asked
 from chalicelib.domain.connection import SslMode, Text
 from chalicelib.domain.proof import ASSERTION_TIMEOUT_S, MAX_ASSERTIONS, Assertion
+from chalicelib.domain.retention import RetentionPolicy
 
 _NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {
@@ -78,10 +79,11 @@ def named_once(given: tuple[AssertionFields, ...]) -> tuple[AssertionFields, ...
 AssertionList = Annotated[tuple[AssertionFields, ...], Field(max_length=MAX_ASSERTIONS)]
 
 
-class ProofFields(ConnectionFields):
-    """Say how backups of a project are proven."""
+class CareFields(ConnectionFields):
+    """Say how backups of a project are proven and how long they are kept."""
 
     verification: Asked | None = None
+    retention: RetentionPolicy | None = None
     assertions: Annotated[AssertionList, AfterValidator(named_once)] | None = None
 
     @property
@@ -92,7 +94,7 @@ class ProofFields(ConnectionFields):
         return tuple(Assertion.model_validate(one.model_dump()) for one in self.assertions)
 
 
-class ProjectCreate(ProofFields):
+class ProjectCreate(CareFields):
     """Describe a new project; `all_databases` also makes one for each other database there."""
 
     model_config = ConfigDict(
@@ -121,7 +123,7 @@ class ProjectCreate(ProofFields):
         return self
 
 
-class ProjectPatch(ProofFields):
+class ProjectPatch(CareFields):
     """Change a project; a field left out stays as it is."""
 
     model_config = ConfigDict(

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from chalicelib.api.routes import backups, jobs, keys, links, projects, restores, schedules, system
+from chalicelib.api.routes import (
+    backups,
+    jobs,
+    keys,
+    links,
+    projects,
+    restores,
+    retention,
+    schedules,
+    system,
+)
 from chalicelib.api.routing import ROUTES, Route
 
 # Each module registers its routes when it is imported; naming them here keeps that in one place.
-MODULES: Final = (system, projects, backups, restores, links, jobs, keys, schedules)
+MODULES: Final = (system, projects, backups, restores, links, jobs, keys, schedules, retention)
 ALL: Final[tuple[Route, ...]] = tuple(ROUTES)

@@ -48,6 +48,7 @@ def create_project(call: Call, body: ProjectCreate) -> ProjectView:
             tags=body.tags,
             verification=body.verification,
             assertions=body.stated or (),
+            retention=body.retention,
         ),
     )
     if not body.all_databases:
@@ -92,6 +93,7 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
         tags=body.tags,
         verification=body.verification,
         assertions=body.stated,
+        retention=body.retention,
     )
     return ProjectView.of(call.services.projects.update(call.actor.name, project.id, changes))
 

@@ -10,6 +10,7 @@ from chalicelib.domain.backup import Asked
 from chalicelib.domain.connection import SslMode
 from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.proof import Assertion
+from chalicelib.domain.retention import RetentionPolicy
 
 
 class ProjectView(View):
@@ -27,6 +28,7 @@ class ProjectView(View):
     tags: dict[str, str]
     verification: Asked | None
     assertions: tuple[Assertion, ...]
+    retention: RetentionPolicy | None
     created_at: datetime
     updated_at: datetime
     discover_job_id: str | None = None
@@ -48,6 +50,7 @@ class ProjectView(View):
             tags=project.tags,
             verification=project.verification,
             assertions=project.assertions,
+            retention=project.retention,
             created_at=project.created_at,
             updated_at=project.updated_at,
             discover_job_id=discover_job_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.domain.retention import MAX_COUNT, MAX_DAYS, RetentionPolicy
+from chalicelib.domain.retention import MAX_BUDGET_BYTES, MAX_COUNT, MAX_DAYS, RetentionPolicy
 
 BAD_VALUES = (
     ("keep_last", 0),
@@ -18,6 +18,9 @@ BAD_VALUES = (
     ("daily", 1.5),
     ("yearly", 0),
     ("size_budget_bytes", 0),
+    ("size_budget_bytes", MAX_BUDGET_BYTES + 1),
+    ("shrink_threshold", "0.5"),
+    ("timezone", "\x00"),
     ("min_keep", 0),
     ("min_keep", None),
     ("keep_failed_days", None),
@@ -57,6 +60,10 @@ def test_has_no_rules_where_only_the_floor_is_said() -> None:
 )
 def test_has_rules_where_one_is_said(rule: str) -> None:
     assert RetentionPolicy.model_validate({rule: 1}).has_rules
+
+
+def test_takes_a_whole_number_in_whatever_form_json_has_it() -> None:
+    assert RetentionPolicy.model_validate_json('{"keep_last": 7.0}').keep_last == 7
 
 
 def test_is_the_same_after_a_stay_in_the_catalog() -> None:
