@@ -57,10 +57,12 @@ class Judge:
     _runs: int = 0
     _parents: set[str] = field(default_factory=set)
     _tiers: tuple[Tier, ...] = ()
+    _has_rules: bool = True
 
     def __post_init__(self) -> None:
         """Prepare the tiers the policy names."""
         self._tiers = tuple(tiers(self.policy))
+        self._has_rules = self.policy.has_rules
         self._parents |= self.situation.parents
 
     def judge(self, facts: BackupFacts) -> Verdict:
@@ -109,7 +111,7 @@ class Judge:
 
     def _by_rule(self, facts: BackupFacts, age: timedelta) -> Iterator[Reason]:
         policy = self.policy
-        if not policy.has_rules:
+        if not self._has_rules:
             yield Reason.NO_RULE
             return
         if policy.keep_last is not None and self.validated <= policy.keep_last:

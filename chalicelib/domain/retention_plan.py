@@ -40,13 +40,14 @@ class Survey:
 
     `removals` counts the validated backups that the rules take, freeze and budget aside.
     `allowance_bytes` is what the budget leaves to unprotected backups; below 0 it cannot be met, by
-    so much. `has_work` is whether a second look would remove anything.
+    so much. `over_budget` is whether the budget takes more than the rules do, so that only a second
+    pass knows what goes.
     """
 
     validated: int
     removals: int
     allowance_bytes: int | None
-    has_work: bool
+    over_budget: bool
     frozen: tuple[Freeze, ...]
     floor: tuple[str, ...]
     """The ids of the newest `min_keep` validated backups, newest first."""
@@ -113,7 +114,6 @@ class Surveyor:
     situation: Situation
     _judge: Judge = field(init=False)
     _removals: int = 0
-    _leaving: int = 0
     _arrivals: int = 0
     _protected_bytes: int = 0
     _kept_bytes: int = 0
@@ -127,19 +127,19 @@ class Surveyor:
         """Judge without a budget: what it leaves is known at the end only."""
         self._judge = Judge(self.policy, self.situation)
 
-    def take(self, facts: BackupFacts) -> None:
-        """Look at the next older backup."""
+    def take(self, facts: BackupFacts) -> Verdict:
+        """Look at the next older backup; return what becomes of it, freeze and budget aside."""
         verdict = self._judge.judge(facts)
         if is_protected(verdict):
             self._protected_bytes += facts.stored_bytes
         self._kept_bytes += facts.stored_bytes * verdict.keep
-        self._leaving += not verdict.keep
         if facts.created_at > self.situation.now + CLOCK_TOLERANCE:
             self._future = facts.id
         if facts.standing is Standing.VALIDATED:
             self._take_validated(facts, removed=not verdict.keep)
         elif self._judge.validated == 0:
             self._bad_runs += facts.standing in {Standing.FAILED, Standing.UNVALIDATED}
+        return verdict
 
     def _take_validated(self, facts: BackupFacts, *, removed: bool) -> None:
         self._removals += removed
@@ -163,14 +163,12 @@ class Surveyor:
     def survey(self) -> Survey:
         """Return what was found."""
         budget = self.policy.size_budget_bytes
-        over_budget = budget is not None and self._kept_bytes > budget
-        frozen = tuple(self._freezes())
         return Survey(
             validated=self._judge.validated,
             removals=self._removals,
             allowance_bytes=None if budget is None else budget - self._protected_bytes,
-            has_work=not frozen and (over_budget or self._leaving > 0),
-            frozen=frozen,
+            over_budget=budget is not None and self._kept_bytes > budget,
+            frozen=tuple(self._freezes()),
             floor=tuple(self._floor),
         )
 

@@ -11,7 +11,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.retention import RetentionPolicy
 from chalicelib.domain.retention_facts import Verdict
 from chalicelib.domain.retention_outlines import ScheduleOutline
-from chalicelib.domain.retention_plan import Survey
+from chalicelib.domain.retention_plan import Survey, thawed_or_kept
 from chalicelib.domain.retention_state import ScopeState
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.retention_book import RetentionBook
@@ -64,21 +64,22 @@ class Retention:
         looking, project = Looking(self.ledger), asked.project
         scopes, scope = self._scopes(asked)
         state = RetentionBook(self.ledger).read(project.id)
-        looks = looking.first(project, scopes, state)
-        tally = _Tally(limit, before_id)
-        for look, verdict in looking.second(project, scopes, looks):
-            if look.scope.id == scope.id:
-                tally.take(verdict)
+        looks, tally = looking.look(
+            project, scopes, state, lambda: _Tally(scope.id, limit, before_id)
+        )
+        found = looks[scope.id].survey
+        if found.frozen:
+            tally.freeze()
         return Preview(
             policy=scope.policy,
             timezone=str(scope.timezone),
-            survey=looks[scope.id].survey,
+            survey=found,
             known=state.scope(scope.id),
             kept=tally.counts[True],
             removed=tally.counts[False],
             kept_bytes=tally.bytes[True],
             removed_bytes=tally.bytes[False],
-            verdicts=tuple(tally.page),
+            verdicts=tuple(thawed_or_kept(verdict, found) for verdict in tally.page),
             next_before_id=tally.next_before_id,
         )
 
@@ -118,16 +119,18 @@ class Retention:
 
 
 class _Tally:
-    """Count all verdicts and keep one page of them."""
+    """Count all verdicts of a scope and keep one page of them."""
 
-    def __init__(self, limit: int, before_id: str | None) -> None:
-        self.limit, self.before_id = limit, before_id
+    def __init__(self, scope_id: str, limit: int, before_id: str | None) -> None:
+        self.scope_id, self.limit, self.before_id = scope_id, limit, before_id
         self.page: list[Verdict] = []
         self.next_before_id: str | None = None
         self.counts: Counter[bool] = Counter()
         self.bytes: Counter[bool] = Counter()
 
-    def take(self, verdict: Verdict) -> None:
+    def take(self, scope_id: str, verdict: Verdict) -> None:
+        if scope_id != self.scope_id:
+            return
         self.counts[verdict.keep] += 1
         self.bytes[verdict.keep] += verdict.facts.stored_bytes
         if self.before_id is not None and verdict.facts.id >= self.before_id:
@@ -136,6 +139,11 @@ class _Tally:
             self.page.append(verdict)
         else:
             self.next_before_id = self.page[-1].facts.id
+
+    def freeze(self) -> None:
+        """Count everything as kept."""
+        for tallied in (self.counts, self.bytes):
+            tallied[True] += tallied.pop(False, 0)
 
 
 def _named(scope: Scope | None) -> Scope:

@@ -1,13 +1,14 @@
-"""Look at the backups of a project as retention sees them: two passes, page by page."""
+"""Look at the backups of a project as retention sees them, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from chalicelib.domain.project import Project
 from chalicelib.domain.retention_facts import Situation, Verdict
-from chalicelib.domain.retention_plan import Survey, Surveyor, final_judge, thawed_or_kept
+from chalicelib.domain.retention_plan import Survey, Surveyor, final_judge
 from chalicelib.domain.retention_state import RetentionState
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.retention_scopes import Scope, Scopes, backups_of, obstacles
@@ -22,29 +23,54 @@ class Look:
     survey: Survey
 
 
+class Collects(Protocol):
+    """Keep of the verdicts of a pass what is of interest; freezes are known only afterwards."""
+
+    def take(self, scope_id: str, verdict: Verdict) -> None:
+        """Take the next verdict, newest first."""
+        ...
+
+
+C = TypeVar("C", bound=Collects)
+
+
 @dataclass(frozen=True)
 class Looking:
     """Read a project's backups for retention, and write nothing."""
 
     ledger: Ledger
 
-    def first(self, project: Project, scopes: Scopes, state: RetentionState) -> dict[str, Look]:
-        """Survey every scope of the project in one pass; by the id of the scope."""
+    def look(
+        self, project: Project, scopes: Scopes, state: RetentionState, collecting: Callable[[], C]
+    ) -> tuple[dict[str, Look], C]:
+        """Judge every backup; return what was found of each scope, by its id, and the collection.
+
+        One pass does unless a budget is exceeded: what it takes depends on the size of the rest.
+        """
+        collected = collecting()
+        looks = self._first(project, scopes, state, collected)
+        if any(look.survey.over_budget for look in looks.values()):
+            collected = collecting()
+            self._second(project, scopes, looks, collected)
+        return looks, collected
+
+    def _first(
+        self, project: Project, scopes: Scopes, state: RetentionState, collected: Collects
+    ) -> dict[str, Look]:
         situations = {scope.id: self._situation(scope, state) for scope in scopes.all}
         surveyors = {scope.id: Surveyor(scope.policy, situations[scope.id]) for scope in scopes.all}
         for backup in backups_of(self.ledger.catalog, project.id):
             scope = scopes.of(backup)
             if scope is not None:
-                surveyors[scope.id].take(backup.facts)
+                collected.take(scope.id, surveyors[scope.id].take(backup.facts))
         return {
             scope.id: Look(scope, situations[scope.id], surveyors[scope.id].survey())
             for scope in scopes.all
         }
 
-    def second(
-        self, project: Project, scopes: Scopes, looks: dict[str, Look]
-    ) -> Iterator[tuple[Look, Verdict]]:
-        """Judge every backup under a policy, newest first."""
+    def _second(
+        self, project: Project, scopes: Scopes, looks: dict[str, Look], collected: Collects
+    ) -> None:
         judges = {
             look.scope.id: final_judge(look.scope.policy, look.situation, look.survey)
             for look in looks.values()
@@ -52,8 +78,7 @@ class Looking:
         for backup in backups_of(self.ledger.catalog, project.id):
             scope = scopes.of(backup)
             if scope is not None:
-                look = looks[scope.id]
-                yield look, thawed_or_kept(judges[scope.id].judge(backup.facts), look.survey)
+                collected.take(scope.id, judges[scope.id].judge(backup.facts))
 
     def _situation(self, scope: Scope, state: RetentionState) -> Situation:
         known, found = state.scope(scope.id), obstacles(self.ledger.catalog)

@@ -7,13 +7,13 @@ marked and not yet gone is finished by the next sweep.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from chalicelib.domain import retention_state
 from chalicelib.domain.errors import Conflict, KeepingError
 from chalicelib.domain.project import Project
+from chalicelib.domain.retention_facts import Verdict
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.retention_book import RetentionBook
@@ -33,6 +33,19 @@ class RetentionReport:
     problems: list[str] = field(default_factory=list)
 
 
+class Oldest:
+    """Collect what goes, the oldest only: memory does not grow with it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.doomed: deque[tuple[str, Verdict]] = deque(maxlen=BATCH)
+
+    def take(self, scope_id: str, verdict: Verdict) -> None:
+        """Take what does not stay."""
+        if not verdict.keep:
+            self.doomed.append((scope_id, verdict))
+
+
 @dataclass(frozen=True)
 class RetentionRun:
     """Bring the backups of one project to what its policies say."""
@@ -41,15 +54,18 @@ class RetentionRun:
     deletions: Deletions
 
     def run(self, project: Project, scopes: Scopes, report: RetentionReport) -> None:
-        """Look at every backup once, and again if something is to go; then remove."""
+        """Look at every backup, keep what was found, then remove what goes, the oldest first."""
         book = RetentionBook(self.ledger)
-        looks = self.looking.first(project, scopes, book.read(project.id))
+        looks, found = self.looking.look(project, scopes, book.read(project.id), Oldest)
         for look in looks.values():
             self._note(book, project, look)
         stale: set[str] = set()
-        for doomed in self._doomed(project, scopes, looks):
-            if doomed.look.scope.id not in stale and not self._remove(doomed, report):
-                stale.add(doomed.look.scope.id)
+        for scope_id, verdict in reversed(found.doomed):
+            look = looks[scope_id]
+            if look.survey.frozen or scope_id in stale:
+                continue
+            if not self._remove(Doomed(look, verdict), report):
+                stale.add(scope_id)
         for look in looks.values():
             if not look.survey.frozen and look.scope.id not in stale:
                 self._applied(book, project, look)
@@ -70,16 +86,6 @@ class RetentionRun:
             project.id,
             lambda state: retention_state.noted(state, look.scope.id, look.survey, stamp),
         )
-
-    def _doomed(self, project: Project, scopes: Scopes, looks: dict[str, Look]) -> Iterator[Doomed]:
-        """Yield what goes, the oldest first, at most a batch: memory does not grow with it."""
-        if not any(look.survey.has_work for look in looks.values()):
-            return
-        oldest: deque[Doomed] = deque(maxlen=BATCH)
-        for look, verdict in self.looking.second(project, scopes, looks):
-            if not verdict.keep:
-                oldest.append(Doomed(look, verdict))
-        yield from reversed(oldest)
 
     def _remove(self, doomed: Doomed, report: RetentionReport) -> bool:
         """Remove one backup; return whether its scope may go on."""
