@@ -35,6 +35,7 @@ class BackupFacts:
     rows: int | None = None
     locked: bool = False
     pre_migration: bool = False
+    hold_until: datetime | None = None
     parent_id: str | None = None
 
 

@@ -86,6 +86,8 @@ class Judge:
     def _in_the_way(self, facts: BackupFacts) -> Iterator[Reason]:
         if facts.locked:
             yield Reason.LOCKED
+        if facts.hold_until is not None and self.situation.now < facts.hold_until:
+            yield Reason.HELD
         if facts.id in self._parents:
             yield Reason.PARENT
         if facts.id in self.situation.in_use:
@@ -99,7 +101,8 @@ class Judge:
         if self.validated <= self.policy.min_keep:
             reasons.append(Reason.MIN_KEEP)
         age = self._reference - facts.created_at
-        if facts.pre_migration and age <= timedelta(days=self.policy.hold_pre_migration_days):
+        held = facts.pre_migration and age <= timedelta(days=self.policy.hold_pre_migration_days)
+        if held and Reason.HELD not in reasons:
             reasons.append(Reason.HELD)
         protected = bool(reasons)
         reasons.extend(self._by_rule(facts, age))

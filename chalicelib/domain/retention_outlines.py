@@ -61,6 +61,7 @@ class BackupOutline(Record):
     rows: int | None = None
     parent_id: str | None = None
     locked: bool = False
+    hold_until: Moment | None = None
     chore: Chore | None = None
 
     @property
@@ -83,6 +84,7 @@ class BackupOutline(Record):
             rows=self.rows,
             locked=self.locked,
             pre_migration=self.trigger is Trigger.PRE_MIGRATION,
+            hold_until=self.hold_until,
             parent_id=self.parent_id,
         )
 

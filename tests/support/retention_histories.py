@@ -109,6 +109,7 @@ def _backup(
         locked=random.random() < 0.05,
         pre_migration=random.random() < 0.05,
         parent_id=parent_id,
+        hold_until=plain.created_at + timedelta(days=3) if random.random() < 0.05 else None,
     )
 
 

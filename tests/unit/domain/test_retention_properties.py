@@ -94,6 +94,7 @@ PLANTED: dict[str, Callable[[BackupFacts], BackupFacts]] = {
     "unvalidated ones count": as_validated(Standing.UNVALIDATED),
     "locks are not seen": lambda one: replace(one, locked=False),
     "holds are not seen": lambda one: replace(one, pre_migration=False),
+    "holds of gates are not seen": lambda one: replace(one, hold_until=None),
     "parents are not seen": lambda one: replace(one, parent_id=None),
     "sizes are not seen": lambda one: replace(one, stored_bytes=0),
     "rows are not seen": lambda one: replace(one, rows=None),
