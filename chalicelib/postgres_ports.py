@@ -239,7 +239,7 @@ class RestoreSource:
     """Describe what is restored; None where nobody recorded it.
 
     `schema` is the archive of definitions beside a dump of type data. `is_ours` says that a
-    signature of ours covers every byte.
+    signature of ours covers every byte. `blocks` are the digests of `main` on record.
     """
 
     main: RestoreFile
@@ -251,6 +251,7 @@ class RestoreSource:
     restore_needs: str | None
     counts: SourceCounts | None
     is_ours: bool
+    blocks: tuple[BlockDigest, ...] = ()
 
     @classmethod
     def described(
@@ -267,6 +268,7 @@ class RestoreSource:
             restore_needs=manifest.restore_needs,
             counts=manifest.counts,
             is_ours=is_ours,
+            blocks=manifest.blocks,
         )
 
 
@@ -293,7 +295,7 @@ class Restorer(Protocol):
     def restore(
         self, request: RestoreRequest, reached: Callable[[TargetState], None], watch: Watch
     ) -> RestoreReport:
-        """Restore, then compare the rows of the target with the recorded counts.
+        """Restore, then compare the target with what was recorded of the dump.
 
         The preflight comes first, and its first problem is raised before anything is changed.
         `reached` is called before the target changes for the first time, and once all is restored.

@@ -204,5 +204,11 @@ def _report_lines(report: RestoreReport) -> list[str]:
         return lines
     lines += [f"not compared: {name}: {why}" for name, why in compared.not_compared.items()]
     if compared.tables and compared.is_equal:
+        counted = compared.tables - compared.in_order - compared.in_any_order
         lines.append(f"rows: equal, {compared.rows} in {compared.tables} tables")
+        lines.append(
+            f"contents: {compared.in_order} tables byte for byte, {compared.in_any_order} in"
+            f" another order, {counted} only counted; {compared.sequences} sequences,"
+            f" {compared.large_objects or 0} large objects"
+        )
     return lines

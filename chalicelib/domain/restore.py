@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from chalicelib.domain.backup import Chore, Lease, Status, Value
 from chalicelib.domain.connection import Endpoint
 from chalicelib.domain.errors import ErrorInfo, InvalidRequest
+from chalicelib.domain.proof import Difference
 from chalicelib.domain.record import Id, Moment, Record
 
 MAX_JOBS: Final = 64
@@ -129,24 +130,20 @@ class Preflight(Value):
         return not self.problems
 
 
-class TableDifference(Value):
-    """Name a table whose rows are not as many as recorded; `found` None: it is not there."""
-
-    table: str
-    expected: int
-    found: int | None
-
-
 class Comparison(Value):
-    """Say how the target compares with the counts taken in the dump's snapshot.
+    """Say how the target compares with what was recorded in the dump's snapshot.
 
-    `not_compared` maps a name to why.
+    Of `tables`, `in_order` hold the very text that the dump has, `in_any_order` the same rows in
+    another order, and the others were counted only. `not_compared` maps a name to why.
     """
 
     tables: int = 0
     rows: int = 0
+    in_order: int = 0
+    in_any_order: int = 0
+    sequences: int = 0
     large_objects: int | None = None
-    differences: tuple[TableDifference, ...] = ()
+    differences: tuple[Difference, ...] = ()
     differences_total: int = 0
     not_compared: dict[str, str] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -28,6 +29,12 @@ TERMINATE: Final = (
 COUNT_OTHERS: Final = (
     b"SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
 )
+
+
+def mark_of(run_id: str) -> str:
+    """Return the name that sessions of one run carry in pg_stat_activity."""
+    # random, so that a run that was given up can never end the sessions of its successor
+    return f"holdfast {run_id[:40]} {secrets.token_hex(4)}"
 
 
 class Sessions:

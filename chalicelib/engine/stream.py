@@ -14,7 +14,6 @@ The price: the counter reads every table once more, at the same time as the dump
 from __future__ import annotations
 
 import re
-import secrets
 import subprocess
 import threading
 from collections.abc import Callable
@@ -41,7 +40,7 @@ from chalicelib.engine.faults import scrub, translate
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.proof.facts import between, sequences
 from chalicelib.engine.pump import await_exit, pump, require_bytes
-from chalicelib.engine.sessions import Sessions
+from chalicelib.engine.sessions import Sessions, mark_of
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
 from chalicelib.engine.stderr_tail import StderrTail
 from chalicelib.ports import Clock, HostGuard
@@ -68,7 +67,7 @@ def dump(
     setup: Setup, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
 ) -> DumpResult:
     """Dump into one sink per artefact, as `ports.Engine.dump` says."""
-    options = SessionOptions(_mark(request.run_id), setup.lock_timeout_s, guard=setup.guard)
+    options = SessionOptions(mark_of(request.run_id), setup.lock_timeout_s, guard=setup.guard)
     connection = request.connection
     with (
         password_file(connection.password, setup.scratch) as secret,
@@ -265,8 +264,3 @@ def _failure(code: int, messages: StderrTail, connection: Connection) -> Holdfas
     if isinstance(found, Internal):
         return DumpFailed(f"pg_dump gave up: {scrub(said, connection.password)}")
     return found
-
-
-def _mark(run_id: str) -> str:
-    # Random, so that a run that was given up can never end the sessions of its successor.
-    return f"holdfast {run_id[:40]} {secrets.token_hex(4)}"

@@ -6,7 +6,7 @@ Order, and why a crash anywhere leaves an honest record:
   preflight passed                          nothing was touched
   record says `partially restored`          then the target changes for the first time
   record says `restored`                    everything is in, not yet compared
-  record `completed` with its report        the rows are as many as in the dump's snapshot
+  record `completed` with its report        what could be compared is as in the dump's snapshot
 A restore that began is never begun again: nobody knows what a worker that vanished has done.
 """
 
@@ -182,7 +182,7 @@ STEPS: Final[dict[RestoreStep, Callable[[RestoreRunner, Restore, RunWatch], None
 
 
 def failure_of(report: RestoreReport) -> HoldfastError | None:
-    """Return RestoreFailed for what the target refused, IntegrityFailed for rows that differ."""
+    """Return RestoreFailed for what the target refused, IntegrityFailed for what differs."""
     if report.errors_total:
         first = report.errors[0]
         return RestoreFailed(
@@ -191,7 +191,7 @@ def failure_of(report: RestoreReport) -> HoldfastError | None:
         )
     if report.comparison is not None and not report.comparison.is_equal:
         return IntegrityFailed(
-            f"the target does not hold the rows of the backup: {_differing(report.comparison)}",
+            f"the target does not hold what the backup holds: {_differing(report.comparison)}",
             hint="Look whether triggers or other sessions changed rows meanwhile, then restore "
             "into a fresh database.",
         )
@@ -199,9 +199,6 @@ def failure_of(report: RestoreReport) -> HoldfastError | None:
 
 
 def _differing(comparison: Comparison) -> str:
-    shown = [
-        f"{one.table} has {'no such table' if one.found is None else one.found}, not {one.expected}"
-        for one in comparison.differences[:MAX_NAMED]
-    ]
+    shown = [str(one) for one in comparison.differences[:MAX_NAMED]]
     more = comparison.differences_total - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")

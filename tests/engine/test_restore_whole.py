@@ -149,8 +149,11 @@ def test_a_target_with_other_rows_than_recorded_is_told_by_table(
     report = bench.restore(replace(source, counts=counts), target18)
 
     assert report.comparison is not None
-    found = {d.table: (d.expected, d.found) for d in report.comparison.differences}
-    assert found == {"public.people": (2999, 3000), "gone.away": (1, None)}
+    found = {d.what: (d.expected, d.found) for d in report.comparison.differences}
+    assert found == {
+        "rows of table public.people": ("2999", "3000"),
+        "rows of table gone.away": ("1", None),
+    }
 
 
 def test_missing_large_objects_differ(
@@ -162,7 +165,7 @@ def test_missing_large_objects_differ(
     report = bench.restore(replace(source, counts=counts), target18)
 
     assert report.comparison is not None
-    assert [d.table for d in report.comparison.differences] == ["large objects"]
+    assert [d.what for d in report.comparison.differences] == ["number of large objects"]
 
 
 def test_a_dump_of_the_schema_is_not_compared_and_says_why(

@@ -11,6 +11,7 @@ from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.backup import BackupOptions
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.restore import (
+    Comparison,
     Preflight,
     RestoreOptions,
     RestoreReport,
@@ -21,7 +22,8 @@ from chalicelib.domain.restore import (
 from chalicelib.engine.clients import Clients, default_folders
 from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource, Watch
-from tests.support.dumping import Bystander, Dumped, Dumper
+from tests.support.dumping import Bystander, Dumped, Dumper, execute
+from tests.support.proving import Prover
 
 PIECE_BYTES = 1 << 16
 
@@ -68,10 +70,10 @@ class Bench:
         return PostgresRestorer(settings, SystemClock())
 
     def dump(self, connection: Connection, **chosen: Any) -> RestoreSource:
-        made = Dumper(self.folder / "dumping").dump(
-            connection, BackupOptions.model_validate(chosen)
-        )
-        return self.source(made)
+        dumper = Dumper(self.folder / "dumping")
+        made = dumper.dump(connection, BackupOptions.model_validate(chosen))
+        source = self.source(made)
+        return replace(source, blocks=Prover(dumper).blocks(made))
 
     def source(self, dumped: Dumped) -> RestoreSource:
         schema = dumped.files.get("schema.dump")
@@ -102,6 +104,24 @@ class Bench:
         return self.restorer.restore(
             _request(source, target, chosen), self.reached.append, watch or Bystander()
         )
+
+    def compared(
+        self,
+        source: RestoreSource,
+        target: Connection,
+        chosen: RestoreOptions | None = None,
+        *meddling: str,
+    ) -> Comparison:
+        """Restore, with statements that run in the target before it is compared."""
+
+        def reached(state: TargetState) -> None:
+            if state is TargetState.RESTORED and meddling:
+                execute(target, *meddling)
+
+        report = self.restorer.restore(_request(source, target, chosen), reached, Bystander())
+        assert report.errors_total == 0
+        assert report.comparison is not None
+        return report.comparison
 
     def leftovers(self) -> list[Path]:
         return list(self.scratch.rglob("*"))

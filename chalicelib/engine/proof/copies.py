@@ -1,9 +1,10 @@
-"""Take from a restored copy what is compared: rows, digests, large objects, facts."""
+"""Take from a database what is compared: rows, digests, large objects, facts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,7 +77,7 @@ def take(session: Session, settings: Mapping[str, str], texts: Mapping[str, Tabl
     found = tables(session)
     counts = count_tables(session, found)
     known = facts.take(session, facts.sequences(session))
-    skipped = _names(session, _MONEY) if "lc_monetary" in unproven else set()
+    skipped = money_tables(session) if "lc_monetary" in unproven else set()
     asked = {
         table.label: texts[table.label]
         for table in found
@@ -87,7 +88,7 @@ def take(session: Session, settings: Mapping[str, str], texts: Mapping[str, Tabl
         facts=known,
         digests=_digests(session, asked, known.locale.encoding),
         undigested=frozenset(skipped),
-        large_objects=_large_objects(session) if texts else None,
+        large_objects=large_objects(session) if texts else None,
         unproven=tuple(unproven.values()),
     )
     session.execute(b"ROLLBACK")
@@ -121,7 +122,7 @@ def write_as(session: Session, settings: Mapping[str, str]) -> dict[str, Unprove
             session.execute(SET, (name, value))
         except psycopg.errors.InvalidParameterValue:
             unproven[name] = Unproven(
-                what=f"values that depend on {name}", reason=f"the scratch server has no {value}"
+                what=f"values that depend on {name}", reason=f"the server has no {value}"
             )
     return unproven
 
@@ -129,19 +130,28 @@ def write_as(session: Session, settings: Mapping[str, str]) -> dict[str, Unprove
 def _digests(
     session: Session, texts: Mapping[str, TableText], encoding: str
 ) -> dict[str, CopyDigest]:
-    # pg_dump writes in the encoding of the database
+    with encoded_as(session, encoding):
+        return {name: read_rows(session, t.question).digest() for name, t in texts.items()}
+
+
+@contextmanager
+def encoded_as(session: Session, encoding: str) -> Iterator[None]:
+    """Have texts come in another encoding for a block of the transaction.
+
+    pg_dump writes in that of the database.
+    """
     session.execute(sql.SQL("SET LOCAL client_encoding = {}").format(sql.Literal(encoding)))
-    digests = {name: _digest(session, text.question) for name, text in texts.items()}
+    yield
     session.execute(b"SET LOCAL client_encoding = 'UTF8'")
-    return digests
 
 
-def _digest(session: Session, question: bytes) -> CopyDigest:
+def read_rows(session: Session, question: bytes) -> RowDigest:
+    """Read rows by a COPY statement, digesting them as they come."""
     rows = RowDigest()
     with session.cursor() as cursor, cursor.copy(question) as copy:
         for data in copy:
             rows.add(memoryview(data))
-    return rows.digest()
+    return rows
 
 
 def _row_sum(session: Session, table: Table) -> str:
@@ -150,7 +160,8 @@ def _row_sum(session: Session, table: Table) -> str:
     return str(row[0]) if row else "0"
 
 
-def _large_objects(session: Session) -> LargeObjects:
+def large_objects(session: Session) -> LargeObjects:
+    """Read every large object of the transaction's snapshot."""
     total = LargeObjectSum()
     with session.cursor("large_objects") as cursor:
         cursor.itersize = LARGE_OBJECTS_AT_ONCE
@@ -175,5 +186,6 @@ def _read_large_object(session: Session, oid: int, sha256: hashlib._Hash) -> int
             return offset
 
 
-def _names(session: Session, query: bytes) -> set[str]:
-    return {str(row[0]) for row in session.execute(query).fetchall()}
+def money_tables(session: Session) -> set[str]:
+    """Name the tables whose text depends on lc_monetary."""
+    return {str(row[0]) for row in session.execute(_MONEY).fetchall()}

@@ -30,16 +30,41 @@ MAX_LINE_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True)
 class TableText:
-    """Describe one table's rows; `question` is the statement that reads them back."""
+    """Describe one table's rows; `question` is the statement that reads them back.
+
+    `row_sum` is that of `RowSum`.
+    """
 
     digest: CopyDigest
     question: bytes
+    row_sum: int
+
+
+@dataclass
+class RowSum:
+    """Add up the lines of a text, whatever their order; memory is that of the longest line.
+
+    Sums are of 64 bit hashes that Python keys anew in every process: compare them within one.
+    """
+
+    total: int = 0
+    _begun: list[bytes] = field(default_factory=list)
+
+    def add(self, data: bytes) -> None:
+        """Take some bytes; a line counts once its end has come."""
+        first, *others = data.split(b"\n")
+        self._begun.append(first)
+        if others:
+            *whole, rest = others
+            self.total += hash(b"".join(self._begun)) + sum(map(hash, whole))
+            self._begun = [rest]
 
 
 @dataclass
 class RowDigest:
-    """Digest the rows of one table, in the order they come."""
+    """Digest the rows of one table: in the order they come, and whatever their order."""
 
+    row_sum: RowSum = field(default_factory=RowSum)
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     size_bytes: int = 0
     rows: int = 0
@@ -48,7 +73,9 @@ class RowDigest:
         """Take some bytes of COPY text."""
         self.sha256.update(data)
         self.size_bytes += len(data)
-        self.rows += bytes(data).count(b"\n")
+        text = bytes(data)
+        self.rows += text.count(b"\n")
+        self.row_sum.add(text)
 
     def digest(self) -> CopyDigest:
         """Describe what was taken."""
@@ -87,7 +114,7 @@ class CopyText:
         if self._table is not None:
             raise IntegrityFailed(f"the rows of {self._table[0]} do not end")
         tables = {
-            name: TableText(rows.digest(), question)
+            name: TableText(rows.digest(), question, rows.row_sum.total)
             for name, (rows, question) in self._tables.items()
         }
         return tables, described(self._large_objects)
@@ -128,7 +155,7 @@ class CopyText:
         match = COPY.match(line)
         if match is not None:
             name = b".".join(_unquoted(part) for part in (match[1] or b"", match[2]) if part)
-            question = line.removesuffix(b"FROM stdin;") + b"TO STDOUT"
+            question = question_of(line)
             self._table = (name.decode(errors="replace"), question)
             # an archive may hold a table in several pieces, which follow each other
             self._rows, _ = self._tables.get(self._table[0], (RowDigest(), b""))
@@ -150,6 +177,11 @@ class CopyText:
             self._one_bytes += len(data)
         elif line == CLOSED:
             self._large_objects.add(self._one_bytes, self._one.digest())
+
+
+def question_of(statement: bytes) -> bytes:
+    """Return the statement that reads back what this COPY statement wrote."""
+    return statement.rstrip(b"\n").removesuffix(b"FROM stdin;") + b"TO STDOUT"
 
 
 def described(total: LargeObjectSum) -> LargeObjects:

@@ -53,11 +53,16 @@ def with_large_objects(
     """Add the digest of the large objects: the one on record, else that of the dump's own text."""
     if expected.large_objects is None:
         return expected
-    on_record = [int(block.sha256, 16) for block in blocks if block.is_large_objects]
-    # sums of pieces add up to the sum of all
-    digest = f"{sum(on_record) % (1 << 256):064x}" if on_record else stored.digest
+    digest = large_object_digest(blocks) or stored.digest
     known = expected.large_objects.model_copy(update={"digest": digest})
     return replace(expected, large_objects=known)
+
+
+def large_object_digest(blocks: Sequence[BlockDigest]) -> str | None:
+    """Return the digest on record of all large objects; None where there is none."""
+    on_record = [int(block.sha256, 16) for block in blocks if block.is_large_objects]
+    # sums of pieces add up to the sum of all
+    return f"{sum(on_record) % (1 << 256):064x}" if on_record else None
 
 
 def gaps_of(kind: BackupType, counts: SourceCounts, scratch_major: int) -> tuple[Unproven, ...]:
@@ -75,7 +80,7 @@ def gaps_of(kind: BackupType, counts: SourceCounts, scratch_major: int) -> tuple
         reason = f"the scratch server is PostgreSQL {scratch_major}, the source {facts.major}"
         gaps.append(Unproven(what="definitions of objects", reason=reason))
     if kind is not BackupType.SCHEMA:
-        gaps += _moving(facts)
+        gaps += moving(facts)
     return tuple(gaps)
 
 
@@ -92,7 +97,8 @@ def versions_apart(source: DatabaseFacts | None, copy: DatabaseFacts) -> tuple[U
     )
 
 
-def _moving(facts: DatabaseFacts) -> list[Unproven]:
+def moving(facts: DatabaseFacts) -> list[Unproven]:
+    """List the sequences that moved while they were dumped."""
     return [
         Unproven(
             what=f"sequence {name}",

@@ -89,7 +89,16 @@ def take(session: Session, sequences: dict[str, SequenceFact]) -> DatabaseFacts:
 
 def sequences(session: Session) -> dict[str, SequenceFact]:
     """Say where every sequence stands right now, whatever the snapshot."""
-    names = session.execute(definition_queries.SEQUENCE_NAMES).fetchall()
+    return positions(session, sequence_names(session))
+
+
+def sequence_names(session: Session) -> list[tuple[str, str]]:
+    """List the sequences, each by schema and name."""
+    return session.execute(definition_queries.SEQUENCE_NAMES).fetchall()
+
+
+def positions(session: Session, names: list[tuple[str, str]]) -> dict[str, SequenceFact]:
+    """Say where these sequences stand right now."""
     return dict(itertools.chain.from_iterable(_positions(session, some) for some in _some(names)))
 
 

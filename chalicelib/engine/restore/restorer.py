@@ -3,25 +3,23 @@
     look       one session to the target, facts of it; the archive's table of contents
     decide     preflight; its first problem is raised, nothing was changed so far
     run        pg_restore (a dump of type data: definitions, rows, then indexes) or psql
-    compare    rows of the target against the counts of the dump's snapshot
+    compare    the target against the dump: rows, their contents, sequences, large objects
 Whatever breaks off ends the client and its sessions on the target.
 """
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from chalicelib.domain.backup import Compression, Format, TableCount
-from chalicelib.domain.errors import Unsupported
+from chalicelib.domain.backup import BackupType, Compression, Format, SourceCounts, TableCount
 from chalicelib.domain.exhaustion import scratch_failure
 from chalicelib.domain.restore import (
     MAX_NOTES,
@@ -32,23 +30,37 @@ from chalicelib.domain.restore import (
     TargetState,
     require_confirmation,
 )
-from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.toc import Toc, TocEntry
-from chalicelib.engine.archive.toc_reader import read_toc
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.codecs import decoded
 from chalicelib.engine.connection import Session, SessionOptions, translated
 from chalicelib.engine.crew import Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
+from chalicelib.engine.proof.copy_text import CopyText
+from chalicelib.engine.proof.expectation import large_object_digest
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
 from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client
-from chalicelib.engine.restore.compare import compare
+from chalicelib.engine.restore.compare import comparison, look, reordered
+from chalicelib.engine.restore.contents import (
+    contents_of,
+    dumped_by,
+    recorded_version,
+    toc_of,
+)
 from chalicelib.engine.restore.facts import TargetFacts, Thing, filled_tables, target_facts
+from chalicelib.engine.restore.measure import (
+    Measure,
+    TableMeasure,
+    row_sums,
+    sequences_of,
+    texts_of_archive,
+    texts_of_script,
+)
 from chalicelib.engine.restore.messages import Findings
 from chalicelib.engine.restore.preflight import Plan, judge, raise_first
 from chalicelib.engine.restore.run import Command, Pulse, run
 from chalicelib.engine.restore.selection import Chosen, choose_entries, thing_of
-from chalicelib.engine.sessions import Sessions
+from chalicelib.engine.sessions import Sessions, mark_of
 from chalicelib.engine.versions import parse
 from chalicelib.ports import Clock, HostGuard
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, Watch
@@ -57,6 +69,8 @@ T = TypeVar("T")
 
 ONLY_DEFINITIONS: Final = "only definitions were restored"
 NOT_RECORDED: Final = "no counts were recorded with the backup"
+CUT_SHORT: Final = "the script did not run to its end"
+FILLED: Final = "it held rows before the restore"
 
 
 @dataclass(frozen=True)
@@ -110,13 +124,13 @@ class PostgresRestorer:
             if findings.errors_total == 0:
                 reached(TargetState.RESTORED)
             prepared.pulse.begin("compare")
-            return prepared.report(findings, prepared.comparison())
+            return prepared.report(findings, prepared.comparison(findings))
 
     @contextmanager
     def _prepared(self, request: RestoreRequest, watch: Watch) -> Iterator[_Restore]:
         pulse = Pulse(watch, self._clock, request.run_id)
         pulse.begin("preflight")
-        contents = _contents(request)
+        contents = contents_of(request)
         options = self._session_options(request)
         with (
             password_file(request.connection.password, self._settings.scratch_dir) as secret,
@@ -132,7 +146,9 @@ class PostgresRestorer:
 
     def _session_options(self, request: RestoreRequest) -> SessionOptions:
         settings = self._settings
-        return SessionOptions(_mark(request.run_id), settings.lock_timeout_s, guard=settings.guard)
+        return SessionOptions(
+            mark_of(request.run_id), settings.lock_timeout_s, guard=settings.guard
+        )
 
     def _wish(self, request: RestoreRequest, facts: TargetFacts) -> Wish:
         source = request.source
@@ -186,14 +202,18 @@ class _Restore:
         self._session = look.session
         self._client = look.chosen.client
         self.pulse = hold.pulse
+        self._toc: Toc | None = None
+        self._text: CopyText | None = None
         self.chosen = self._choose(contents, look.facts)
         self._facts = self._with_filled(look.facts)
         self.pulse.tables_total = len(self._loaded()) if self.chosen else None
         plan = Plan(
             chosen=self.chosen,
             client_version=str(self._client.version),
-            source_version=contents.header.server_version if contents else _recorded(request),
-            dumped_by=contents.header.dump_version if contents else _dumped_by(request),
+            source_version=contents.header.server_version
+            if contents
+            else recorded_version(request),
+            dumped_by=contents.header.dump_version if contents else dumped_by(request),
             warnings=look.chosen.warnings,
         )
         self.preflight = judge(self._facts, plan, request.options)
@@ -208,18 +228,18 @@ class _Restore:
                 break
         return total
 
-    def comparison(self) -> Comparison:
-        """Count the rows of what was loaded."""
-        counts = self._request.source.counts
-        if counts is None:
+    def comparison(self, findings: Findings) -> Comparison:
+        """Hold what was loaded against the dump."""
+        source, selection = self._request.source, self._options.selection
+        if source.counts is None:
             return Comparison(not_compared={"rows": NOT_RECORDED})
-        if self._options.selection.schema_only or not counts.tables:
-            return Comparison(not_compared={"rows": ONLY_DEFINITIONS, **counts.uncounted})
-        expected = self._expected(counts.tables)
-        with_blobs = not self._options.selection.is_partial
-        return self._hold.ask(
-            partial(compare, self._session, expected, counts, lambda: None, with_blobs=with_blobs)
-        )
+        if selection.schema_only or source.type is BackupType.SCHEMA:
+            return Comparison(not_compared={"rows": ONLY_DEFINITIONS, **source.counts.uncounted})
+        if self._text is not None and findings.errors_total:
+            return Comparison(not_compared={"rows": CUT_SHORT})
+        measure = self._measure(source.counts)
+        found = self._hold.ask(partial(look, self._session, measure))
+        return comparison(measure, found, self._sums(measure, reordered(measure, found)))
 
     def report(self, findings: Findings, comparison: Comparison) -> RestoreReport:
         """Say what came of it."""
@@ -243,27 +263,50 @@ class _Restore:
         if contents is None:
             return None
         present = facts.objects
+        self._toc = contents
         chosen = choose_entries(contents.entries, selection, present)
         if self._request.source.schema is None or selection.schema_only:
             return chosen
         # definitions and rows lie in two archives, whose ids have nothing to do with each other
-        rows = choose_entries(_toc(self._request.source.main).entries, Selection(), present)
+        self._toc = toc_of(self._request.source.main)
+        rows = choose_entries(self._toc.entries, Selection(), present)
         return replace(chosen, entries=(*chosen.entries, *rows.entries))
 
     def _with_filled(self, facts: TargetFacts) -> TargetFacts:
-        if not self._options.selection.data_only:
+        if self.chosen is not None and not self._options.selection.data_only:
             return facts
-        tables = sorted(thing for e in self._loaded() if (thing := _table_of(e)) in facts.objects)
+        loaded = [_table_of(entry) for entry in self._loaded()]
+        tables = sorted({*loaded, *self._tables_of_script()} & facts.objects)
         return replace(facts, filled=self._hold.ask(partial(filled_tables, self._session, tables)))
+
+    def _tables_of_script(self) -> Iterator[Thing]:
+        counts = self._request.source.counts
+        for table in counts.tables if self.chosen is None and counts is not None else ():
+            yield Thing("TABLE", table.schema_name, table.table)
 
     def _loaded(self) -> list[TocEntry]:
         return [entry for entry in (self.chosen.entries if self.chosen else ()) if entry.has_data]
 
-    def _expected(self, tables: tuple[TableCount, ...]) -> list[TableCount]:
-        if self.chosen is None or not self._options.selection.is_partial:
-            return list(tables)
-        loaded = {(e.namespace, e.tag) for e in self._loaded() if e.is_table_data}
-        return [table for table in tables if (table.schema_name, table.table) in loaded]
+    def _measure(self, counts: SourceCounts) -> Measure:
+        is_whole = not self._options.selection.is_partial
+        blocks = self._request.source.blocks
+        objects = large_object_digest(blocks)
+        sequences = None
+        if self._text is not None:
+            texts, stored = texts_of_script(self._text)
+            objects = stored.digest
+        else:
+            toc = self._toc or toc_of(self._request.source.main)
+            texts = texts_of_archive(toc, self._loaded(), blocks)
+            sequences = sequences_of(toc, self.chosen.entries if self.chosen else ())
+        tables = counts.tables if is_whole else _named(counts.tables, texts)
+        filled = {f"{thing.schema}.{thing.name}": FILLED for thing in self._facts.filled}
+        return Measure(counts, tables, texts, filled, sequences, objects, is_whole)
+
+    def _sums(self, measure: Measure, names: frozenset[str]) -> dict[str, int]:
+        if self._text is None:
+            return row_sums(self._request.source.main, names, self.pulse)
+        return {name: measure.texts[name].row_sum or 0 for name in names}
 
     def _commands(self) -> Iterator[Command]:
         source = self._request.source
@@ -291,10 +334,20 @@ class _Restore:
 
     def _script(self) -> Command:
         source = self._request.source
-        return self._command(
-            script_arguments(self._client),
-            lambda: decoded(source.compression, source.main.open()),
-        )
+        if source.counts is None:
+            # nobody compares it, so that it may have any form
+            return self._command(
+                script_arguments(self._client),
+                lambda: decoded(source.compression, source.main.open()),
+            )
+        self._text = CopyText()
+        return self._command(script_arguments(self._client), partial(self._digested, self._text))
+
+    def _digested(self, text: CopyText) -> Iterator[bytes]:
+        source = self._request.source
+        for chunk in decoded(source.compression, source.main.open()):
+            text.feed(chunk)
+            yield chunk
 
     def _command(self, argv: list[str], feed: Callable[[], Iterator[bytes]] | None) -> Command:
         connection = self._request.connection
@@ -312,39 +365,10 @@ class _Restore:
         return path
 
 
-def _contents(request: RestoreRequest) -> Toc | None:
-    source = request.source
-    if source.format is Format.PLAIN:
-        _require_whole(request, "a script", "Use a backup of format custom for that.")
-        if request.options.clean:
-            raise Unsupported(
-                "a script cannot be restored with clean",
-                hint="Restore it into an empty database, or use a backup of format custom.",
-            )
-        return None
-    if source.schema is not None:
-        if request.options.selection.is_partial:
-            _require_whole(request, "a backup of type data", "Use a backup of type full for that.")
-        if not request.options.selection.data_only:
-            return _toc(source.schema)
-    return _toc(source.main)
-
-
-def _require_whole(request: RestoreRequest, what: str, hint: str) -> None:
-    if request.options.selection != Selection():
-        raise Unsupported(f"{what} can only be restored as a whole", hint=hint)
-
-
-def _toc(file: RestoreFile) -> Toc:
-    return read_toc(ByteStream(file.open()))
-
-
-def _recorded(request: RestoreRequest) -> str:
-    return request.source.server_version or ""
-
-
-def _dumped_by(request: RestoreRequest) -> str:
-    return request.source.restore_needs or _recorded(request) or "0"
+def _named(
+    tables: tuple[TableCount, ...], texts: Mapping[str, TableMeasure]
+) -> tuple[TableCount, ...]:
+    return tuple(one for one in tables if f"{one.schema_name}.{one.table}" in texts)
 
 
 def _table_of(entry: TocEntry) -> Thing:
@@ -357,8 +381,3 @@ def _add(total: Findings, found: Findings) -> None:
     total.errors_total += found.errors_total
     total.ignored_total += found.ignored_total
     total.failed_entries |= found.failed_entries
-
-
-def _mark(run_id: str) -> str:
-    # Random, so that a run that was given up can never end the sessions of its successor.
-    return f"holdfast {run_id[:40]} {secrets.token_hex(4)}"

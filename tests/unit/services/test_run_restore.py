@@ -16,13 +16,13 @@ from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import NotFound, SourceLost
 from chalicelib.domain.manifest import SignedManifest, digest, parse_envelope
 from chalicelib.domain.object_keys import artefact_key
+from chalicelib.domain.proof import Difference
 from chalicelib.domain.record import Query, Replace
 from chalicelib.domain.restore import (
     Comparison,
     Note,
     Restore,
     RestoreReport,
-    TableDifference,
     TargetState,
 )
 from chalicelib.postgres_ports import Watch
@@ -96,7 +96,7 @@ def test_refused_objects_fail_the_restore_and_name_the_first(world: World) -> No
 
 
 def test_rows_that_differ_fail_the_restore_and_name_the_table(world: World) -> None:
-    differs = TableDifference(table="public.orders", expected=42, found=41)
+    differs = Difference(what="rows of table public.orders", expected="42", found="41")
     world.restorer.report = RestoreReport(
         comparison=Comparison(tables=1, differences=(differs,), differences_total=1)
     )
@@ -105,7 +105,7 @@ def test_rows_that_differ_fail_the_restore_and_name_the_table(world: World) -> N
 
     assert code_of(restore) == "integrity_failed"
     assert restore.error is not None
-    assert "public.orders has 41, not 42" in restore.error.message
+    assert "rows of table public.orders is 41, expected 42" in restore.error.message
 
 
 def test_a_lost_connection_leaves_a_partial_target_that_is_called_so(world: World) -> None:
