@@ -100,12 +100,18 @@ class DumpResult:
 class ArchiveReport:
     """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds.
 
-    `blocks` are the digests of an archive's blocks; a plain dump has none.
+    `blocks` are the digests of an archive's blocks; where there are none, `undigested` says why.
     """
 
     raw_bytes: int
     read_by: str
     blocks: tuple[BlockDigest, ...] = ()
+    undigested: str | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the read left open, as the report of a verification says it."""
+        return () if self.undigested is None else (f"not digested: {self.undigested}",)
 
 
 class Ranges(Protocol):

@@ -132,7 +132,7 @@ def _outcome(
     checked = [
         f"every byte was read by {read.report.read_by}, {read.report.raw_bytes} bytes of SQL"
     ]
-    not_checked = []
+    not_checked = list(read.report.reasons)
     if signed_by is None:
         not_checked.append("signature, size and SHA-256: there is no manifest beside the file")
     else:

@@ -115,7 +115,8 @@ def _report(outcome: DumpOutcome) -> str:
         f"sha256 {manifest.main.checksum.value}",
         f"signed manifest {outcome.manifest_path}",
     ]
-    return "\n".join([*lines, *(f"warning: {warning}" for warning in plan.warnings)])
+    lines += [f"warning: {warning}" for warning in plan.warnings]
+    return "\n".join([*lines, *outcome.reasons])
 
 
 def _restorer(needs: str) -> str:

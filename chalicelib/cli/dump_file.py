@@ -69,6 +69,12 @@ class DumpOutcome:
     dump_s: float
     verify_s: float
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the verification left open."""
+        verification = self.manifest.verification
+        return verification.reasons if verification else ()
+
     def to_json(self) -> dict[str, object]:
         """Return the outcome as `--json` prints it; field names are stable."""
         plan, main, counts = self.plan, self.manifest.main, self.manifest.counts
@@ -93,6 +99,7 @@ class DumpOutcome:
             "manifest": str(self.manifest_path),
             "files": [a.key for a in self.manifest.artefacts],
             "warnings": list(plan.warnings),
+            "reasons": list(self.reasons),
         }
 
 
@@ -181,6 +188,7 @@ class _Run:
                 at=now,
                 by=main.read_by,
                 report="SHA-256 read back from the file; the dump read in full",
+                reasons=main.reasons,
             ),
         )
 

@@ -28,6 +28,8 @@ PLAIN_HEAD: Final = b"--\n-- PostgreSQL database dump\n--\n"
 PLAIN_END: Final = re.compile(
     rb"\n--\n-- PostgreSQL database dump complete\n--\n\n(?:\\unrestrict \w+\n\n)?\Z"
 )
+A_SCRIPT: Final = "a plain dump has no blocks; a proof digests its rows"
+UNREAD: Final = "pg_restore took only a part of the archive"
 TAIL_BYTES: Final = 4096
 SWALLOW_BYTES: Final = 1 << 20
 
@@ -41,11 +43,12 @@ def check_custom(
         messages = StderrTail(child.stderr)
         swallower = _Swallower(child.stdout)
         fed = _Fed(child, archive, beat)
-        blocks = _digests(fed)
+        blocks, undigested = _digests(fed)
         fed.finish()
         code = await_exit(child, beat)
     _judge(code, messages, was_taken=fed.was_taken)
-    return ArchiveReport(swallower.total(), f"pg_restore {client.version}", blocks)
+    read_by = f"pg_restore {client.version}"
+    return ArchiveReport(swallower.total(), read_by, blocks, undigested)
 
 
 def check_plain(
@@ -60,7 +63,7 @@ def check_plain(
         tail = (tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
     if PLAIN_END.search(tail) is None:
         raise IntegrityFailed("the script ends before pg_dump's end mark")
-    return ArchiveReport(raw_bytes, f"script reader ({compression})")
+    return ArchiveReport(raw_bytes, f"script reader ({compression})", undigested=A_SCRIPT)
 
 
 def _with_head(chunks: Iterator[bytes], head: bytes) -> Iterator[bytes]:
@@ -87,14 +90,14 @@ def _reader(client: Client) -> Start:
     )
 
 
-def _digests(fed: _Fed) -> tuple[BlockDigest, ...]:
+def _digests(fed: _Fed) -> tuple[tuple[BlockDigest, ...], str | None]:
     try:
-        return digest_archive(iter(fed)).blocks
-    except Unsupported:
+        return digest_archive(iter(fed)).blocks, None
+    except Unsupported as error:
         # a codec or a version that pg_restore may know: it is the judge, and there are no digests
-        return ()
+        return (), error.message
     except _ReaderGone:
-        return ()
+        return (), UNREAD
 
 
 class _ReaderGone(Exception):

@@ -103,7 +103,8 @@ def proven(archive: Verification, report: ProofReport) -> Verification:
             f"the restored copy differs: {report.sentence}",
             hint="Take another backup, and compare `holdfast prove` of both.",
         )
-    reasons = tuple(f"{one.what}: {one.reason}" for one in report.unproven)
+    unproven = (f"{one.what}: {one.reason}" for one in report.unproven)
+    reasons = (*archive.reasons, *unproven)
     update: dict[str, object] = {"proof": report.level, "reasons": reasons[:MAX_REASONS]}
     if report.outcome is Outcome.EQUAL:
         by = f"PostgreSQL {report.scratch_version}"

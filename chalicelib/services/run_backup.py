@@ -193,6 +193,7 @@ class BackupRunner:
             at=self.ledger.clock.now(),
             by=reports[0].read_by,
             report="size, checksum and a full read of every artefact",
+            reasons=reports[0].reasons,
         )
         read = backup.model_copy(
             update={

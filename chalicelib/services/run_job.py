@@ -141,6 +141,7 @@ class JobRunner:
                 at=self.ledger.clock.now(),
                 by=reports[0].read_by,
                 report="manifest, and size, checksum and a full read of every artefact",
+                reasons=reports[0].reasons,
             )
             found, kept = self._proven(job, (backup, manifest), found, watch)
         except IntegrityFailed:
@@ -151,7 +152,7 @@ class JobRunner:
             "backup_id": backup.id,
             "validated": True,
             "read_by": reports[0].read_by,
-            **(found.model_dump(mode="json", include=_TOLD) if found.proof else {}),
+            **found.model_dump(mode="json", include=_TOLD if found.proof else {"reasons"}),
         }
 
     def _proven(

@@ -107,6 +107,7 @@ class ScriptedEngine(LooksInside):
     outcome: Outcome = Outcome.EQUAL
     database_names: tuple[str, ...] = ("app", "billing")
     blocks: tuple[BlockDigest, ...] = ()
+    undigested: str | None = None
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
     proofs: list[ProofRequest] = field(default_factory=list, init=False)
@@ -171,7 +172,7 @@ class ScriptedEngine(LooksInside):
         data = b"".join(chunks)
         if data != self.content:
             raise IntegrityFailed("not the bytes that were dumped")
-        return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks)
+        return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks, self.undigested)
 
     def prove(
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch

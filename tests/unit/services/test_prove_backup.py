@@ -89,6 +89,16 @@ def test_a_proof_that_cannot_be_made_leaves_the_archive_s_verification(world: Wo
     assert done.verification.reasons == ("the whole proof: no server programs",)
 
 
+def test_a_backup_without_digests_says_why_with_a_proof_and_without(world: World) -> None:
+    world.engine.undigested = "a codec of its own"
+
+    told = [
+        world.run(world.request(verification=asked)).verification for asked in ("archive", "proof")
+    ]
+
+    assert [one.reasons for one in told if one] == [("not digested: a codec of its own",)] * 2
+
+
 def test_strict_is_refused_before_anything_starts(world: World) -> None:
     with pytest.raises(Unsupported, match="strict"):
         world.request(verification="strict")
