@@ -129,11 +129,15 @@ class Ranges(Protocol):
 
 @dataclass(frozen=True)
 class DumpRequest:
-    """Say what to dump: a plan for one connection, and a name that marks its sessions."""
+    """Say what to dump: a plan for one connection, and a name that marks its sessions.
+
+    `reads_twice` has the rows read once more in the same snapshot, for their digests.
+    """
 
     connection: Connection
     plan: DumpPlan
     run_id: str
+    reads_twice: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,21 @@ compression_option = click.option(
     help="Codec; without it the fastest that the client at hand has. bzip2 implies plain.",
 )
 
+verify_option = click.option(
+    "--verify",
+    type=click.Choice([Asked.ARCHIVE.value, Asked.STRICT.value]),
+    default=Asked.ARCHIVE.value,
+    show_default=True,
+    help="archive reads every byte of the file back; strict also has the source send every row a"
+    " second time, in the same snapshot, and compares. Format custom only.",
+)
+
 verification_option = click.option(
     "--verification",
     type=click.Choice([a.value for a in Asked]),
     help="How to verify it: archive reads every byte back; proof also restores it into a scratch"
-    " server and compares. Without it: what the project says, else archive.",
+    " server and compares; strict also reads the source a second time while it is dumped."
+    " Without it: what the project says, else archive.",
 )
 
 hold_option = click.option(

@@ -12,7 +12,12 @@ from chalicelib.adapters.embedded.signer import FileSigner
 from chalicelib.adapters.system import SystemClock, UlidIds
 from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
-from chalicelib.cli.backup_options import compression_option, format_option, type_option
+from chalicelib.cli.backup_options import (
+    compression_option,
+    format_option,
+    type_option,
+    verify_option,
+)
 from chalicelib.cli.dump_file import DumpOutcome, DumpTarget, DumpTools, dump_to_file
 from chalicelib.cli.invocation import (
     Invocation,
@@ -22,13 +27,14 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.progress_view import ViewWatch, duration, size, view_for
-from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format
+from chalicelib.domain.backup import Asked, BackupOptions, BackupType, Compression, Format
 from chalicelib.settings import Settings
 
 
 @click.command(
     epilog=examples(
         "holdfast dump env:DATABASE_URL -o shop.dump",
+        "holdfast dump env:DATABASE_URL -o shop.dump --verify strict",
         "holdfast dump env:DATABASE_URL -o shop.sql.bz2 --compression bzip2",
         "holdfast dump env:DATABASE_URL -o shop-schema.dump --type schema --json",
     )
@@ -44,6 +50,7 @@ from chalicelib.settings import Settings
 @type_option
 @format_option
 @compression_option
+@verify_option
 @click.option("--engine", default="auto", show_default=True, help="How to dump: auto or stream.")
 @click.option("--force", is_flag=True, help="Replace existing files, in one step, at the end.")
 @click.option(
@@ -63,6 +70,7 @@ def dump(
     kind: str,
     file_format: str | None,
     compression: str | None,
+    verify: str,
     engine: str,
     force: bool,
     key: Path | None,
@@ -84,6 +92,7 @@ def dump(
         format=Format(file_format) if file_format else None,
         compression=Compression(compression) if compression else None,
         engine=engine,
+        verification=Asked(verify),
     )
     with view_for(as_json=as_json) as view, tempfile.TemporaryDirectory() as scratch:
         watch = ViewWatch(invocation.interruption, view)

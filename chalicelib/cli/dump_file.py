@@ -15,6 +15,7 @@ from chalicelib.cli.pending_file import PendingFile, place_together, refuse_exis
 from chalicelib.cli.progress_view import ViewWatch
 from chalicelib.domain.backup import (
     Artefact,
+    Asked,
     BackupOptions,
     BackupType,
     Checksum,
@@ -27,11 +28,13 @@ from chalicelib.domain.backup import (
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import IntegrityFailed, Internal, InvalidRequest
 from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.measure import READ_TWICE, require_equal
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_names
 from chalicelib.ports import Clock, Ids
 from chalicelib.postgres_ports import ArchiveReport, DumpPlan, DumpRequest, DumpResult, Engine, Sink
 
 NO_PROJECT: Final = "-"
+READ_BACK: Final = "SHA-256 read back from the file; the dump read in full"
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def dump_to_file(
     connection: Connection, options: BackupOptions, target: DumpTarget, tools: DumpTools
 ) -> DumpOutcome:
     """Dump, read back, describe, sign, and place; whatever fails leaves no file at all."""
-    plan_format(options)
+    _check_level(options, plan_format(options))
     _check_target(target, options.type)
     with tools.watch.owning(), ExitStack() as stack:
         plan = tools.engine.plan(connection, options)
@@ -118,7 +121,8 @@ def dump_to_file(
             for name in dump_names(plan.type, plan.format, plan.compression)
         }
         described = stack.enter_context(PendingFile(sidecar.manifest_path(target.path)))
-        run = _Run(connection, plan, files, tools)
+        is_strict = options.verification is Asked.STRICT
+        run = _Run(connection, plan, files, tools, is_strict)
         run.dump()
         run.verify()
         manifest = run.manifest()
@@ -138,15 +142,18 @@ class _Run:
     plan: DumpPlan
     files: Mapping[str, PendingFile]
     tools: DumpTools
+    is_strict: bool
     dump_s: float = 0.0
     verify_s: float = 0.0
+    left_open: tuple[str, ...] = ()
     result: DumpResult | None = None
     reports: dict[str, ArchiveReport] = field(default_factory=dict)
 
     def dump(self) -> None:
         """Have the engine write every file, and bring them to the disk."""
         begun = self.tools.clock.monotonic()
-        request = DumpRequest(self.connection, self.plan, self.tools.ids.new())
+        run_id = self.tools.ids.new()
+        request = DumpRequest(self.connection, self.plan, run_id, self.is_strict)
         self.result = self.tools.engine.dump(request, self._sink, self.tools.watch)
         for pending in self.files.values():
             pending.flush()
@@ -157,6 +164,9 @@ class _Run:
         begun = self.tools.clock.monotonic()
         for name, pending in self.files.items():
             self.reports[name] = self._verified(name, pending)
+        if self.is_strict and self.result is not None:
+            blocks = self.reports[next(iter(self.files))].blocks
+            self.left_open = require_equal(self.result.counts, blocks)
         self.verify_s = self.tools.clock.monotonic() - begun
 
     def manifest(self) -> Manifest:
@@ -187,8 +197,8 @@ class _Run:
                 level=VerificationLevel.ARCHIVE,
                 at=now,
                 by=main.read_by,
-                report="SHA-256 read back from the file; the dump read in full",
-                reasons=main.reasons,
+                report=f"{READ_BACK}; {READ_TWICE}" if self.is_strict else READ_BACK,
+                reasons=(*main.reasons, *self.left_open),
             ),
         )
 
@@ -217,6 +227,15 @@ class _Run:
             stored_bytes=pending.size_bytes,
             raw_bytes=self.reports[name].raw_bytes,
             checksum=Checksum(value=pending.sha256),
+        )
+
+
+def _check_level(options: BackupOptions, file_format: Format) -> None:
+    if options.verification is Asked.STRICT and file_format is Format.PLAIN:
+        raise InvalidRequest(
+            "a plain dump has no blocks to compare with a second reading of the source",
+            hint="Use format custom for --verify strict.",
+            field="verify",
         )
 
 

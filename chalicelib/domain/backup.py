@@ -104,7 +104,11 @@ class VerificationLevel(StrEnum):
 
 
 class Asked(StrEnum):
-    """Say which verification is asked for; `proof` is the usual proof, by digests."""
+    """Say which verification is asked for; `proof` is the usual proof, by digests.
+
+    `strict` has the source read a second time while it is dumped, in the same snapshot, and holds
+    the archive and the proof against that: the source gives every row twice.
+    """
 
     ARCHIVE = "archive"
     PROOF = "proof"
@@ -114,18 +118,10 @@ class Asked(StrEnum):
 
     @property
     def proof_level(self) -> ProofLevel | None:
-        """The level of the proof; None when none is asked for.
-
-        Unsupported for what cannot be done yet, so that it is refused before anything starts.
-        """
-        if self is Asked.STRICT:
-            raise Unsupported(
-                "proof level strict is not available yet",
-                hint="Ask for digests; the source is not read a second time for them.",
-            )
+        """The level of the proof; None when none is asked for."""
         if self is Asked.ARCHIVE:
             return None
-        return ProofLevel.COUNTS if self is Asked.COUNTS else ProofLevel.DIGESTS
+        return ProofLevel.DIGESTS if self is Asked.PROOF else ProofLevel(self.value)
 
 
 class Chore(StrEnum):
@@ -320,8 +316,6 @@ def plan_format(options: BackupOptions) -> Format:
             "incremental backups are not available yet",
             hint="Ask for type full; each full backup is complete on its own.",
         )
-    if options.verification is not None:
-        _ = options.verification.proof_level  # refuses what cannot be done yet
     if options.engine not in {"auto", "stream"}:
         raise Unsupported(f"engine {options.engine} is not available yet", hint="Use engine auto.")
     if set(options.components) != {Component.DATABASE}:

@@ -65,7 +65,8 @@ class DatabaseFacts(Fact):
 
     `text_settings` are the settings that decide how values are written as text. `definitions` maps
     a class of objects (table, index, function…) to the names of its objects, and these to digests
-    of their definitions. `unknown` maps what could not be read to the reason.
+    of their definitions. `unknown` maps what could not be read to the reason. `copies` are the
+    rows of each table as the source itself wrote them a second time; None unless that was asked.
     """
 
     major: int
@@ -78,3 +79,4 @@ class DatabaseFacts(Fact):
     large_objects: LargeObjects = LargeObjects(count=0)
     definitions: dict[str, dict[str, str]] = {}
     unknown: dict[str, str] = {}
+    copies: dict[str, CopyDigest] | None = None

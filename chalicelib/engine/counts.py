@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
 from chalicelib.domain.backup import SourceCounts, TableCount
+from chalicelib.domain.facts import DatabaseFacts
 from chalicelib.engine.catalogue import Table, large_objects
 from chalicelib.engine.connection import Session, translated
 from chalicelib.engine.proof import facts
@@ -22,8 +25,20 @@ ONE_PROCESS: Final = b"SET LOCAL max_parallel_workers_per_gather = 0"
 LOCKED: Final = "another session held a lock on it"
 
 
+Again = Callable[[Session, SourceCounts, DatabaseFacts], DatabaseFacts]
+"""Add to the facts what takes a second reading of the rows."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Say what of a source is looked at beside its dump."""
+
+    has_rows: bool
+    again: Again | None = None
+
+
 def count(
-    sessions: Sessions, snapshot: Snapshot, imported: threading.Event, *, has_rows: bool
+    sessions: Sessions, snapshot: Snapshot, imported: threading.Event, wanted: Look
 ) -> SourceCounts:
     """Count every table of the snapshot in a session of its own; sets `imported` early.
 
@@ -37,8 +52,10 @@ def count(
         imported.set()
         session.execute(ONE_PROCESS)
         # a schema dump holds neither rows nor large objects
-        counted = count_tables(session, snapshot.tables) if has_rows else SourceCounts()
+        counted = count_tables(session, snapshot.tables) if wanted.has_rows else SourceCounts()
         known = facts.take(session, snapshot.sequences)
+        if wanted.again is not None:
+            known = wanted.again(session, counted, known)
         session.execute(b"COMMIT")
         session.close()
     return counted.model_copy(update={"facts": known})

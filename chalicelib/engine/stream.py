@@ -8,7 +8,8 @@ Stages, each of which the watch can end within two seconds:
 4. wait for pg_dump's exit code and for the counter
 
 On any error: pg_dump's group is killed, our sessions are ended on the server, files are removed.
-The price: the counter reads every table once more, at the same time as the dump does.
+The price: the counter reads every table once more, at the same time as the dump does; for level
+strict it also has the server send every row once more.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ from chalicelib.engine.arguments import Stream, dump_arguments
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import encoder
 from chalicelib.engine.connection import SessionOptions, translated
-from chalicelib.engine.counts import count
+from chalicelib.engine.counts import Look, count
 from chalicelib.engine.crew import TICK_S, Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.faults import scrub, translate
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.proof.facts import between, sequences
+from chalicelib.engine.proof.second_reading import read_again
 from chalicelib.engine.pump import await_exit, pump, require_bytes
 from chalicelib.engine.sessions import Sessions, mark_of
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
@@ -177,8 +179,9 @@ class _Run:
 
     def _start_counter(self, snapshot: Snapshot) -> tuple[Future[SourceCounts], threading.Event]:
         imported = threading.Event()
-        has_rows = self._plan.type is not BackupType.SCHEMA
-        work = partial(count, self._sessions, snapshot, imported, has_rows=has_rows)
+        again = read_again if self._request.reads_twice else None
+        wanted = Look(self._plan.type is not BackupType.SCHEMA, again)
+        work = partial(count, self._sessions, snapshot, imported, wanted)
         return self._crew.start(work), imported
 
     def _start_coordinator(self, snapshot: Snapshot) -> Future[None]:

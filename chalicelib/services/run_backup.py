@@ -33,6 +33,7 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
+from chalicelib.domain.measure import READ_TWICE, require_equal
 from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix, is_dump
 from chalicelib.domain.record import Write
 from chalicelib.ports import ObjectStore, Signer
@@ -43,10 +44,12 @@ from chalicelib.services.ledger import Ledger
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.projects import Projects
-from chalicelib.services.prove_backup import BackupProver, Measure, proven
+from chalicelib.services.prove_backup import MAX_REASONS, BackupProver, Measure, proven
 from chalicelib.services.seal import Seal, manifest_of
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
+
+FULL_READ: Final = "size, checksum and a full read of every artefact"
 
 
 @dataclass(frozen=True)
@@ -186,14 +189,16 @@ class BackupRunner:
         dumps = tuple(a for a in backup.artefacts if is_dump(a.name))
         reports = [verifier.verify(a, layout, watch) for a in dumps]
         main = dumps[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
-        if reports[0].blocks:
-            self.seal.keep_blocks(backup, reports[0].blocks)
+        if blocks := reports[0].blocks:
+            self.seal.keep_blocks(backup, blocks)
+        is_strict = backup.options.verification is Asked.STRICT
+        left_open = require_equal(self.seal.counts(backup), blocks) if is_strict else ()
         verification = Verification(
             level=VerificationLevel.ARCHIVE,
             at=self.ledger.clock.now(),
             by=reports[0].read_by,
-            report="size, checksum and a full read of every artefact",
-            reasons=reports[0].reasons,
+            report=f"{FULL_READ}; {READ_TWICE}" if is_strict else FULL_READ,
+            reasons=(*reports[0].reasons, *left_open)[:MAX_REASONS],
         )
         read = backup.model_copy(
             update={
@@ -201,12 +206,12 @@ class BackupRunner:
                 "raw_bytes": backup.raw_bytes or reports[0].raw_bytes,
             }
         )
-        verification, artefacts = self._proven(read, verification, reports[0].blocks, watch)
+        verification, artefacts = self._proven(read, verification, blocks, watch)
         self._keep(
             watch,
             artefacts=artefacts,
             raw_bytes=read.raw_bytes,
-            has_blocks=bool(reports[0].blocks),
+            has_blocks=bool(blocks),
             verification=verification,
             validated=True,
             step=Step.SEAL,
@@ -316,7 +321,9 @@ class BackupRunner:
         self, backup: Backup, open_sink: Callable[[str], Sink], watch: RunWatch
     ) -> DumpResult:
         connection = self.projects.connection(backup.project_id)
-        request = DumpRequest(connection, _plan(backup), f"{backup.id}-{backup.attempt}")
+        reads_twice = backup.options.verification is Asked.STRICT
+        run_id = f"{backup.id}-{backup.attempt}"
+        request = DumpRequest(connection, _plan(backup), run_id, reads_twice)
         return self.engine.dump(request, open_sink, watch)
 
     def _keep(self, watch: RunWatch, **results: object) -> None:

@@ -29,6 +29,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.estimate import RUNS, expected, is_similar
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.measure import require_equal, require_second_reading
 from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
@@ -39,7 +40,7 @@ from chalicelib.postgres_ports import Engine, Estimate, SourceReport, Watch
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
-from chalicelib.services.prove_backup import BackupProver, Measure, proven
+from chalicelib.services.prove_backup import MAX_REASONS, BackupProver, Measure, proven
 from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
@@ -135,13 +136,17 @@ class JobRunner:
         try:
             manifest = Seal(self.store, self.signer).manifest(backup)
             dumps = [artefact for artefact in backup.artefacts if is_dump(artefact.name)]
+            is_strict = job.arguments.level is Asked.STRICT
+            if is_strict:
+                require_second_reading(manifest.counts)
             reports = [verifier.verify(a, layout, watch) for a in dumps]
+            left_open = require_equal(manifest.counts, reports[0].blocks) if is_strict else ()
             found = Verification(
                 level=VerificationLevel.ARCHIVE,
                 at=self.ledger.clock.now(),
                 by=reports[0].read_by,
                 report="manifest, and size, checksum and a full read of every artefact",
-                reasons=reports[0].reasons,
+                reasons=(*reports[0].reasons, *left_open)[:MAX_REASONS],
             )
             found, kept = self._proven(job, (backup, manifest), found, watch)
         except IntegrityFailed:

@@ -243,7 +243,7 @@ def test_a_completed_backup_can_be_verified_by_a_job(client: httpx.Client, backu
     assert (job["kind"], job["backup_id"]) == ("verify", backup.id)
 
 
-def test_a_level_that_is_not_there_yet_is_refused_as_the_document_says(
+def test_strict_is_refused_for_a_source_that_was_read_once(
     client: httpx.Client, backup: Backup
 ) -> None:
     document = client.get("/v1/openapi.json").json()

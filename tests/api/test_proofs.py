@@ -24,14 +24,15 @@ def test_a_later_verification_names_its_level(
     assert job.arguments.level is Asked(level)
 
 
-def test_strict_is_unsupported_for_now(
-    client: httpx.Client, backup: Backup, project: Project
+def test_strict_can_be_asked_for_when_a_backup_is_made(
+    client: httpx.Client, services: Services, project: Project
 ) -> None:
-    later = client.post(f"/v1/backups/{backup.id}/verify", json={"level": "strict"})
     asked = {"project_id": project.id, "verification": "strict"}
-    fresh = client.post("/v1/backups", json=asked)
 
-    assert [later.json()["code"], fresh.json()["code"]] == ["unsupported", "unsupported"]
+    made = client.post("/v1/backups", json=asked)
+
+    assert made.status_code == 202
+    assert services.backups.get(made.json()["id"]).options.verification is Asked.STRICT
 
 
 @pytest.mark.parametrize(

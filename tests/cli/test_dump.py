@@ -45,6 +45,26 @@ def test_json_is_one_document_that_tells_what_lies_on_disk(terminal: Any, shop_u
     assert terminal.files() == {"shop.dump", "shop.dump.manifest.json"}
 
 
+def test_a_strict_dump_is_compared_with_a_second_reading_and_can_be_proven_by_it(
+    terminal: Any, shop_url: str
+) -> None:
+    dumped = terminal.run("dump", shop_url, "-o", "shop.dump", "--verify", "strict", "--json")
+    proven = terminal.run("prove", "shop.dump", "--level", "strict", "--json")
+
+    assert (dumped.code, dumped.json["reasons"]) == (0, [])
+    assert (proven.code, proven.json["level"]) == (0, "strict")
+
+
+def test_a_plain_dump_cannot_be_strict_and_says_what_can(terminal: Any, shop_url: str) -> None:
+    options = ("--format", "plain", "--verify", "strict")
+
+    done = terminal.run("dump", shop_url, "-o", "shop.sql", *options, "--json")
+
+    assert done.code == 2
+    assert "custom" in done.json["error"]["hint"]
+    assert terminal.files() == set()
+
+
 def test_counts_are_those_of_the_source(terminal: Any, shop_url: str) -> None:
     done = terminal.run("dump", shop_url, "-o", "shop.dump", "--json")
 

@@ -103,6 +103,7 @@ class Dumper:
         self.clock = SystemClock()
         self.engine = PostgresEngine(settings, self.clock, self.clients)
         self.sinks: dict[str, MemorySink] = {}
+        self.reads_twice = False
         self.on_first_bytes: Callable[[], None] = lambda: None
 
     def dump(
@@ -118,7 +119,7 @@ class Dumper:
         self, connection: Connection, plan: DumpPlan, watch: Watch | None = None
     ) -> Dumped:
         self.sinks.clear()
-        request = DumpRequest(connection, plan, RUN_ID)
+        request = DumpRequest(connection, plan, RUN_ID, self.reads_twice)
         result = self.engine.dump(request, self.open_sink, watch or Bystander())
         return Dumped(plan, result, {name: sink.data for name, sink in self.sinks.items()})
 

@@ -31,6 +31,7 @@ from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.execution import Work
+from chalicelib.domain.facts import CopyDigest, DatabaseFacts, LargeObjects, LocaleFact
 from chalicelib.domain.object_keys import dump_name, dump_names
 from chalicelib.domain.project import Project
 from chalicelib.domain.proof import Difference, Outcome, ProofReport, Unproven
@@ -62,6 +63,18 @@ from chalicelib.services.restores import NewRestore
 from chalicelib.settings import Settings
 
 DUMP = b"PGDMP" + bytes(range(256)) * 64
+
+
+def facts_with(copies: dict[str, CopyDigest] | None, digest: str | None = None) -> DatabaseFacts:
+    """Return the facts of a small database that was read twice."""
+    return DatabaseFacts(
+        major=18,
+        database_bytes=8_000_000,
+        locale=LocaleFact(encoding="UTF8", provider="libc", collate="C", ctype="C"),
+        text_settings={},
+        large_objects=LargeObjects(count=1 if digest else 0, digest=digest),
+        copies=copies,
+    )
 
 
 class TurnedClock:
@@ -108,6 +121,7 @@ class ScriptedEngine(LooksInside):
     database_names: tuple[str, ...] = ("app", "billing")
     blocks: tuple[BlockDigest, ...] = ()
     undigested: str | None = None
+    copies: dict[str, CopyDigest] = field(default_factory=dict)
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
     proofs: list[ProofRequest] = field(default_factory=list, init=False)
@@ -162,6 +176,8 @@ class ScriptedEngine(LooksInside):
             sink.write(self.content[len(self.content) // 2 :])
         tables = (TableCount(schema_name="public", table="orders", rows=42),)
         counts = SourceCounts() if plan.type is BackupType.SCHEMA else SourceCounts(tables=tables)
+        if request.reads_twice:
+            counts = counts.model_copy(update={"facts": facts_with(self.copies)})
         return DumpResult(counts=counts, raw_bytes=None)
 
     def check(

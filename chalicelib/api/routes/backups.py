@@ -26,9 +26,10 @@ from chalicelib.api.routing import (
 )
 from chalicelib.api.views.backups import BackupPage, BackupProgressView, BackupView
 from chalicelib.api.views.jobs import JobView, ProgressView
-from chalicelib.domain.backup import Backup, Chore, Status
+from chalicelib.domain.backup import Asked, Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, InvalidRequest
 from chalicelib.domain.job import JobArguments, JobKind
+from chalicelib.domain.measure import read_once
 from chalicelib.services.backups import BackupChanges, BackupFilter, NewBackup
 
 MAX_TABLE_NAME: Final = 300
@@ -124,8 +125,12 @@ def cancel_backup(call: Call, backup: Backup) -> BackupView:
 
 @route("POST /v1/backups/{backup_id}/verify", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def verify_backup(call: Call, backup: Backup, body: VerifyRequest) -> JobView:
-    """Let a worker read a completed backup again, and prove it by a restore if so asked."""
-    _ = body.level.proof_level  # refuses what cannot be done yet
+    """Let a worker read a completed backup again, and prove it by a restore if so asked.
+
+    Level strict is for backups that were made with it: their source was read twice.
+    """
+    if body.level is Asked.STRICT and backup.options.verification is not Asked.STRICT:
+        raise read_once()
     return reading_job(
         call, JobKind.VERIFY, JobArguments(backup_id=backup.id, level=body.level), backup
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain.backup import BackupType, SourceCounts
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.facts import CopyDigest, DatabaseFacts, LargeObjects
+from chalicelib.domain.measure import large_object_digest
 from chalicelib.domain.proof import Contents, Unproven
 
 OLD_MANIFEST = "the manifest does not say; it was made before proofs were"
@@ -34,35 +34,15 @@ def expected_of(
     )
 
 
-def recorded(blocks: Sequence[BlockDigest]) -> dict[str, CopyDigest]:
-    """Return the digests on record of the tables that lie in the archive in one piece."""
-    tables = [b for b in blocks if not b.is_large_objects and b.rows is not None]
-    pieces = Counter(_name(block) for block in tables)
-    return {
-        _name(block): CopyDigest(
-            sha256=block.sha256, size_bytes=block.raw_bytes, rows=block.rows or 0
-        )
-        for block in tables
-        if pieces[_name(block)] == 1
-    }
-
-
 def with_large_objects(
     expected: Contents, blocks: Sequence[BlockDigest], stored: LargeObjects
 ) -> Contents:
-    """Add the digest of the large objects: the one on record, else that of the dump's own text."""
+    """Add the digest of the large objects: the source's, the archive's, else that of the text."""
     if expected.large_objects is None:
         return expected
-    digest = large_object_digest(blocks) or stored.digest
+    digest = expected.large_objects.digest or large_object_digest(blocks) or stored.digest
     known = expected.large_objects.model_copy(update={"digest": digest})
     return replace(expected, large_objects=known)
-
-
-def large_object_digest(blocks: Sequence[BlockDigest]) -> str | None:
-    """Return the digest on record of all large objects; None where there is none."""
-    on_record = [int(block.sha256, 16) for block in blocks if block.is_large_objects]
-    # sums of pieces add up to the sum of all
-    return f"{sum(on_record) % (1 << 256):064x}" if on_record else None
 
 
 def gaps_of(kind: BackupType, counts: SourceCounts, scratch_major: int) -> tuple[Unproven, ...]:
@@ -107,7 +87,3 @@ def moving(facts: DatabaseFacts) -> list[Unproven]:
         for name, fact in facts.sequences.items()
         if fact.until is not None
     ]
-
-
-def _name(block: BlockDigest) -> str:
-    return f"{block.schema_name}.{block.name}"

@@ -28,6 +28,7 @@ from chalicelib.domain.errors import (
     WorkerExhausted,
 )
 from chalicelib.domain.facts import DatabaseFacts
+from chalicelib.domain.measure import recorded, require_second_reading
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.proof import (
     Compared,
@@ -50,7 +51,6 @@ from chalicelib.engine.proof.copy_text import CopyText, TableText
 from chalicelib.engine.proof.expectation import (
     expected_of,
     gaps_of,
-    recorded,
     versions_apart,
     with_large_objects,
 )
@@ -96,11 +96,8 @@ class Proving:
 
     def __init__(self, setup: ProofSetup, request: ProofRequest, watch: Watch) -> None:
         """Keep the parts; nothing is started."""
-        if request.level is ProofLevel.STRICT:
-            raise Unsupported(
-                "proof level strict is not available yet",
-                hint="Ask for digests; the source is not read a second time for them.",
-            )
+        strict = request.level is ProofLevel.STRICT
+        self._source_digests = require_second_reading(request.counts) if strict else {}
         self._setup = setup
         self._request = request
         self._beat = Beat(watch, setup.clock)
@@ -194,6 +191,7 @@ class Proving:
         copy = self._asked(connection, partial(take, settings=settings, texts=by_digest))
         digests = {name: text.digest for name, text in by_digest.items()}
         measure = {**digests, **recorded(self._request.blocks)} if by_digest else {}
+        measure |= self._source_digests
         expected = expected_of(kind, counts, measure, server.major)
         if by_digest:
             expected = with_large_objects(expected, self._request.blocks, stored)
@@ -203,7 +201,7 @@ class Proving:
     def _by_digest(self, texts: dict[str, TableText]) -> dict[str, TableText]:
         # without the source's settings its values cannot be written again as it wrote them
         has_settings = self._request.counts.facts is not None
-        return texts if self._request.level is ProofLevel.DIGESTS and has_settings else {}
+        return texts if self._request.level is not ProofLevel.COUNTS and has_settings else {}
 
     def _asserted(self, server: ScratchServer) -> tuple[Difference, ...]:
         if not self._request.assertions:

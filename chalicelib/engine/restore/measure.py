@@ -9,6 +9,7 @@ from typing import Final
 from chalicelib.domain.backup import SourceCounts, TableCount
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.facts import CopyDigest, LargeObjects
+from chalicelib.domain.measure import recorded
 from chalicelib.engine.archive.blocks import blocks, skip
 from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.decoding import decoded
@@ -17,7 +18,6 @@ from chalicelib.engine.archive.encodings import codec_of, readable
 from chalicelib.engine.archive.toc import Toc, TocEntry
 from chalicelib.engine.archive.toc_reader import read_toc
 from chalicelib.engine.proof.copy_text import CopyText, RowSum, question_of
-from chalicelib.engine.proof.expectation import recorded
 from chalicelib.postgres_ports import RestoreFile
 
 _SEQUENCE: Final = "SEQUENCE SET"

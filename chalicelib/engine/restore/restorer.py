@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from chalicelib.domain.backup import BackupType, Compression, Format, SourceCounts, TableCount
 from chalicelib.domain.exhaustion import scratch_failure
+from chalicelib.domain.measure import large_object_digest
 from chalicelib.domain.restore import (
     MAX_NOTES,
     Comparison,
@@ -37,7 +38,6 @@ from chalicelib.engine.connection import Session, SessionOptions, translated
 from chalicelib.engine.crew import Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.proof.copy_text import CopyText
-from chalicelib.engine.proof.expectation import large_object_digest
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
 from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client
 from chalicelib.engine.restore.compare import comparison, look, reordered

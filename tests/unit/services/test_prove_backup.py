@@ -8,13 +8,28 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.backup import Asked, Backup, Status, VerificationLevel
-from chalicelib.domain.errors import InvalidRequest, Unsupported
+from chalicelib.domain.block_digest import BlockDigest
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.facts import CopyDigest
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.proof import Assertion, Outcome, ProofLevel
 from chalicelib.services.projects import ProjectChanges
 from tests.support.world import World
 
 ASSERTION = Assertion(name="some orders", sql="SELECT count(*) > 0 FROM orders")
+
+
+READ = CopyDigest(sha256="a" * 64, size_bytes=400, rows=42)
+ORDERS = BlockDigest(
+    dump_id=7,
+    schema_name="public",
+    name="orders",
+    offset=100,
+    stored_bytes=90,
+    raw_bytes=READ.size_bytes,
+    rows=READ.rows,
+    sha256=READ.sha256,
+)
 
 
 def stored(world: World, backup: Backup, name: str) -> bytes:
@@ -99,9 +114,39 @@ def test_a_backup_without_digests_says_why_with_a_proof_and_without(world: World
     assert [one.reasons for one in told if one] == [("not digested: a codec of its own",)] * 2
 
 
-def test_strict_is_refused_before_anything_starts(world: World) -> None:
-    with pytest.raises(Unsupported, match="strict"):
-        world.request(verification="strict")
+def test_a_backup_that_is_what_the_source_gave_twice_is_strictly_proven(world: World) -> None:
+    world.engine.blocks, world.engine.copies = (ORDERS,), {"public.orders": READ}
+
+    done = world.run(world.request(verification="strict"))
+
+    assert done.status is Status.COMPLETED, done.error
+    assert done.verification is not None
+    assert done.verification.proof is ProofLevel.STRICT
+    assert world.engine.proofs[0].level is ProofLevel.STRICT
+
+
+def test_other_rows_than_the_source_gave_again_fail_the_backup_by_name(world: World) -> None:
+    other = READ.model_copy(update={"sha256": "0" * 64})
+    world.engine.blocks, world.engine.copies = (ORDERS,), {"public.orders": other}
+
+    done = world.run(world.request(verification="strict"))
+
+    assert done.error is not None
+    assert done.error.code == "integrity_failed"
+    assert "public.orders" in done.error.message
+    assert world.leftovers() == []
+
+
+@pytest.mark.parametrize(("made", "code"), [("strict", None), ("digests", "unsupported")])
+def test_strict_is_verified_again_where_the_source_was_read_twice(
+    world: World, made: str, code: str | None
+) -> None:
+    world.engine.blocks, world.engine.copies = (ORDERS,), {"public.orders": READ}
+    backup = world.run(world.request(verification=made))
+
+    job = verified(world, backup, Asked.STRICT)
+
+    assert (job.error.code if job.error else None) == code
 
 
 def test_the_project_says_how_its_backups_are_verified(world: World) -> None:
