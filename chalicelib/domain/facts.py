@@ -36,11 +36,15 @@ class SequenceFact(Fact):
 
 
 class LargeObjects(Fact):
-    """Describe all large objects together; the digest does not depend on their order."""
+    """Describe all large objects together; nothing here depends on their order.
+
+    `rights` is a sum over owner, grants and comment of each; `digest` is of their bytes.
+    """
 
     count: int
     size_bytes: int | None = None
     digest: str | None = None
+    rights: str | None = None
 
 
 class RoleFact(Fact):

@@ -18,6 +18,7 @@ from chalicelib.domain.record import Moment
 
 ASSERTION_TIMEOUT_S: Final = 60
 MAX_ASSERTIONS: Final = 50
+LARGE_OBJECT_RIGHTS: Final = "owners, grants and comments of large objects"
 MAX_TOLD: Final = 5
 """How many differences the one sentence of an error names."""
 
@@ -267,6 +268,7 @@ def _large_objects(expected: LargeObjects | None, found: LargeObjects | None) ->
         ("number of large objects", expected.count, found.count),
         ("bytes of large objects", expected.size_bytes, found.size_bytes),
         ("contents of large objects", expected.digest, found.digest),
+        (LARGE_OBJECT_RIGHTS, expected.rights, found.rights),
     )
     return [
         Difference(what=what, expected=str(one), found=str(other))

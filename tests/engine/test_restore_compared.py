@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS
 from chalicelib.domain.restore import Comparison
 from chalicelib.local.postgres import LocalPostgres
 from tests.support.dumping import endpoint_of, execute
@@ -81,7 +82,7 @@ def test_an_equal_target_says_how_it_was_compared(
     assert found.is_equal
     assert found.in_order + found.in_any_order == found.tables == 4
     assert (found.rows, found.sequences, found.large_objects) == (3090, 1, 2)
-    assert set(found.not_compared) == {"definitions", "public.names"}
+    assert set(found.not_compared) == {"definitions", "public.names", LARGE_OBJECT_RIGHTS}
 
 
 def test_rows_that_went_in_by_several_sessions_keep_their_order(

@@ -59,11 +59,16 @@ class Taken:
             row_sums=self.row_sums,
             digests=self.digests,
             sequences=self.facts.sequences,
-            large_objects=self.large_objects or self.facts.large_objects,
+            large_objects=self._read_objects or self.facts.large_objects,
             definitions=self.facts.definitions,
             ignored=frozenset(self.counts.uncounted),
             undigested=self.undigested,
         )
+
+    @property
+    def _read_objects(self) -> LargeObjects | None:
+        read, rights = self.large_objects, self.facts.large_objects.rights
+        return read and read.model_copy(update={"rights": rights})
 
 
 def take(session: Session, settings: Mapping[str, str], texts: Mapping[str, TableText]) -> Taken:

@@ -9,7 +9,7 @@ from chalicelib.domain.backup import BackupType, SourceCounts
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.facts import CopyDigest, DatabaseFacts, LargeObjects
 from chalicelib.domain.measure import large_object_digest
-from chalicelib.domain.proof import Contents, Unproven
+from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS, Contents, Unproven
 
 OLD_MANIFEST = "the manifest does not say; it was made before proofs were"
 
@@ -61,6 +61,8 @@ def gaps_of(kind: BackupType, counts: SourceCounts, scratch_major: int) -> tuple
         gaps.append(Unproven(what="definitions of objects", reason=reason))
     if kind is not BackupType.SCHEMA:
         gaps += moving(facts)
+        if facts.large_objects.count and facts.large_objects.rights is None:
+            gaps.append(Unproven(what=LARGE_OBJECT_RIGHTS, reason=OLD_MANIFEST))
     return tuple(gaps)
 
 

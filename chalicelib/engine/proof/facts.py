@@ -52,6 +52,16 @@ SELECT count(*), coalesce(sum(z.size), 0)::int8 FROM (
       FROM (SELECT pg_catalog.lo_open(m.oid, 262144) AS fd
               FROM pg_largeobject_metadata m OFFSET 0) o OFFSET 0) z
 """
+# A sum, not a definition for each: a database may have millions of them.
+_LARGE_OBJECT_RIGHTS: Final[LiteralString] = (
+    """
+SELECT coalesce(sum(hashtextextended(ROW(m.oid, pg_catalog.pg_get_userbyid(m.lomowner), """
+    + definition_queries.rights("m.lomacl", "L", "m.lomowner")
+    + ", "
+    + definition_queries.said("pg_largeobject", "m.oid")
+    + """)::text, 0)::numeric), 0)::text FROM pg_largeobject_metadata m
+"""
+)
 _LABELS: Final = b"SELECT count(*) FROM pg_seclabel"
 _GENERATED: Final = b"""
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -133,15 +143,16 @@ def definitions(session: Session, unknown: dict[str, str]) -> dict[str, dict[str
 
 
 def large_objects(session: Session, unknown: dict[str, str]) -> LargeObjects:
-    """Count the large objects and their bytes, without reading them."""
+    """Count the large objects and their bytes, and sum up their rights, without reading them."""
+    rights = str(_one(session, _LARGE_OBJECT_RIGHTS.encode())[0])
     try:
         with session.transaction():
             count, size_bytes = _one(session, _LARGE_OBJECTS)
     except psycopg.errors.InsufficientPrivilege:
         unknown["bytes of large objects"] = "the role may not read all of them"
         count = _number(session, b"SELECT count(*) FROM pg_largeobject_metadata")
-        return LargeObjects(count=count)
-    return LargeObjects(count=int(count), size_bytes=int(size_bytes))
+        return LargeObjects(count=count, rights=rights)
+    return LargeObjects(count=int(count), size_bytes=int(size_bytes), rights=rights)
 
 
 def _digests(session: Session, query: LiteralString) -> dict[str, str] | None:

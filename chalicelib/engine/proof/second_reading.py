@@ -32,7 +32,8 @@ def read_again(session: Session, counts: SourceCounts, known: DatabaseFacts) -> 
         }
     update: dict[str, object] = {"copies": copies}
     if counts.large_objects:
-        update["large_objects"] = large_objects(session)
+        read = large_objects(session)
+        update["large_objects"] = known.large_objects.model_copy(update={"digest": read.digest})
     return known.model_copy(update=update)
 
 

@@ -15,7 +15,7 @@ import psycopg
 
 from chalicelib.domain.backup import SourceCounts
 from chalicelib.domain.facts import LargeObjects, SequenceFact
-from chalicelib.domain.proof import Contents, Difference
+from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS, Contents, Difference
 from chalicelib.domain.proof import compare as differences_of
 from chalicelib.domain.restore import MAX_NOTES, Comparison
 from chalicelib.engine import catalogue
@@ -244,6 +244,7 @@ def _gaps(measure: Measure, found: Found) -> dict[str, str]:
     if measure.is_whole:
         gaps |= measure.counts.uncounted
         gaps |= {"definitions": BY_PROOFS}
+        gaps |= {LARGE_OBJECT_RIGHTS: BY_PROOFS} if measure.counts.large_objects else {}
         gaps |= known.unknown if known else {}
     expected = _expected_sequences(measure)
     gaps |= {one.what: one.reason for one in moving(known)} if known and expected else {}

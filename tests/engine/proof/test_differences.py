@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.proof import Outcome, ProofLevel
+from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS, Outcome, ProofLevel
 from chalicelib.local.postgres import LocalPostgres
 from tests.support import zoo
 from tests.support.dumping import Dumped, execute, restore
@@ -57,6 +57,7 @@ def test_every_class_of_objects_survives_a_restore(
     }
 
 
+GONE = ("number", "bytes", "contents", "owners, grants and comments")
 CHANGES = [
     ("UPDATE people SET name = 'someone' WHERE id = 7", {"contents of table public.people"}),
     (
@@ -70,9 +71,27 @@ CHANGES = [
     ("GRANT SELECT ON people TO PUBLIC", {"relation public.people"}),
     ("CREATE VIEW more AS SELECT 1 AS one", {"relation public.more"}),
     ("SELECT lo_put(77, 0, 'S')", {"contents of large objects"}),
-    ("SELECT lo_unlink(77)", {f"{w} of large objects" for w in ("number", "bytes", "contents")}),
+    ("GRANT SELECT ON LARGE OBJECT 77 TO PUBLIC", {LARGE_OBJECT_RIGHTS}),
+    ("ALTER LARGE OBJECT 77 OWNER TO pg_monitor", {LARGE_OBJECT_RIGHTS}),
+    ("COMMENT ON LARGE OBJECT 77 IS 'seven'", {LARGE_OBJECT_RIGHTS}),
+    ("SELECT lo_unlink(77)", {f"{w} of large objects" for w in GONE}),
     ("SELECT lo_put(77, 5, 'teen')", {f"{w} of large objects" for w in ("bytes", "contents")}),
 ]
+
+
+def test_a_manifest_that_does_not_say_who_owns_large_objects_leaves_that_open(
+    shop18: Connection, prover: Prover
+) -> None:
+    dumped = prover.dumper.dump(shop18)
+    facts = dumped.result.counts.facts
+    assert facts is not None
+    objects = facts.large_objects.model_copy(update={"rights": None})
+    older = facts.model_copy(update={"large_objects": objects})
+
+    report = prover.prove(dumped, counts=dumped.result.counts.model_copy(update={"facts": older}))
+
+    assert report.outcome is Outcome.EQUAL
+    assert [gap.what for gap in report.unproven] == [LARGE_OBJECT_RIGHTS]
 
 
 @pytest.mark.parametrize(("change", "named"), CHANGES)
