@@ -146,6 +146,7 @@ class ProofRequest:
 
     `blocks` are the digests on record; where there are none, the dump's own text is the measure.
     With `against` the copy is compared with that database as it is now, rows in any order.
+    `is_ours` says that a signature of ours covers every byte: others need clients at the floor.
     """
 
     level: ProofLevel
@@ -160,6 +161,7 @@ class ProofRequest:
     raw_bytes: int | None = None
     assertions: tuple[Assertion, ...] = ()
     against: Connection | None = None
+    is_ours: bool = True
 
 
 class Engine(Protocol):

@@ -46,7 +46,11 @@ EXIT_CODES = {Outcome.EQUAL: DONE, Outcome.DIFFERENT: REFUSED, Outcome.UNPROVEN:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File of the key that signed the manifest. Without it: the data folder's.",
 )
-@click.option("--trust-archive", is_flag=True, help="Restore a file that another key signed.")
+@click.option(
+    "--trust-archive",
+    is_flag=True,
+    help="Restore a file that another key signed, by clients without known holes.",
+)
 @data_option
 @json_option
 @pass_invocation

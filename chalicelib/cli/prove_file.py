@@ -23,7 +23,8 @@ from chalicelib.postgres_ports import Engine, ProofRequest
 class ProveRequest:
     """Say which file to prove, by what, and whose signature its manifest must have.
 
-    `trusts_others` lets a manifest pass that another key signed.
+    `trusts_others` lets a manifest pass that another key signed; the clients that read such a dump
+    must have no known holes.
     """
 
     path: Path
@@ -39,7 +40,7 @@ def prove_file(request: ProveRequest, engine: Engine, watch: ViewWatch) -> Proof
     path = request.path
     if not path.is_file():
         raise InvalidRequest(f"{path} is not a file", hint="Name a dump file.", field="file")
-    manifest = _manifest(request)
+    manifest, signed_by = _manifest(request)
     compare_bytes(manifest.main, path, watch)
     for artefact in manifest.artefacts[1:]:
         compare_bytes(artefact, sidecar.schema_path(path), watch)
@@ -47,10 +48,10 @@ def prove_file(request: ProveRequest, engine: Engine, watch: ViewWatch) -> Proof
     def open_artefact(name: str) -> Iterator[bytes]:
         return read_chunks(sidecar.schema_path(path) if name == SCHEMA_DUMP else path)
 
-    return engine.prove(_proof_of(manifest, request), open_artefact, watch)
+    return engine.prove(_proof_of(manifest, request, signed_by), open_artefact, watch)
 
 
-def _manifest(request: ProveRequest) -> Manifest:
+def _manifest(request: ProveRequest) -> tuple[Manifest, SignedBy]:
     envelope = sidecar.read(sidecar.manifest_path(request.path))
     if envelope is None:
         raise InvalidRequest(
@@ -65,10 +66,10 @@ def _manifest(request: ProveRequest) -> Manifest:
             hint="A restore runs code of the dump. Name the key that signed it with --key, or trust"
             " the file with --trust-archive.",
         )
-    return envelope.manifest
+    return envelope.manifest, signed_by
 
 
-def _proof_of(manifest: Manifest, request: ProveRequest) -> ProofRequest:
+def _proof_of(manifest: Manifest, request: ProveRequest, signed_by: SignedBy) -> ProofRequest:
     return ProofRequest(
         level=request.level,
         type=manifest.type,
@@ -82,4 +83,5 @@ def _proof_of(manifest: Manifest, request: ProveRequest) -> ProofRequest:
         raw_bytes=manifest.raw_bytes,
         assertions=request.assertions,
         against=request.against,
+        is_ours=signed_by is SignedBy.OURS,
     )

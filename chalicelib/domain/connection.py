@@ -34,6 +34,11 @@ class SslMode(StrEnum):
     VERIFY_CA = "verify-ca"
     VERIFY_FULL = "verify-full"
 
+    @property
+    def must_encrypt(self) -> bool:
+        """Whether a connection fails rather than go unencrypted."""
+        return self not in {SslMode.DISABLE, SslMode.PREFER}
+
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_FIELD, pattern=r"^[^\x00]+$")]
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from chalicelib.domain.backup import Compression, Format
 from chalicelib.domain.errors import InvalidRequest, TlsFailed, Unsupported, VersionUnsupported
 from chalicelib.engine.clients import Client
-from chalicelib.engine.versions import FLOOR_REASON, Version
+from chalicelib.engine.versions import Version
 
 FloorPolicy = Literal["warn", "refuse"]
 
@@ -116,13 +116,12 @@ def _fastest(client: Client, file_format: Format) -> Compression:
 
 
 def _floor(client: Client, policy: FloorPolicy) -> tuple[str, ...]:
-    if not client.version.is_below_floor:
+    hole = client.version.hole
+    if hole is None:
         return ()
-    sentence = f"the PostgreSQL clients {client.version} have a known hole ({FLOOR_REASON})"
-    hint = f"Install version {client.version.floor} or newer."
     if policy == "refuse":
-        raise VersionUnsupported(sentence, hint=hint)
-    return (f"{sentence}. {hint}",)
+        raise VersionUnsupported(hole, hint=client.version.cure)
+    return (f"{hole}. {client.version.cure}",)
 
 
 def _notes(client: Client, need: Need) -> tuple[str, ...]:

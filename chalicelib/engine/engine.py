@@ -37,8 +37,6 @@ from chalicelib.postgres_ports import (
     Watch,
 )
 
-MUST_ENCRYPT = frozenset({SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL})
-
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -149,7 +147,7 @@ class PostgresEngine:
                 f"the clients of version {plan.client_version} that the plan names are not here",
                 hint="Run all workers with the same PostgreSQL client programs.",
             )
-        must_encrypt = request.connection.endpoint.sslmode in MUST_ENCRYPT
+        must_encrypt = request.connection.endpoint.sslmode.must_encrypt
         need = Need(
             server=parse(plan.server_version),
             must_encrypt=must_encrypt,
@@ -165,7 +163,7 @@ def _need(
 ) -> Need:
     return Need(
         server=parse(found.version),
-        must_encrypt=connection.endpoint.sslmode in MUST_ENCRYPT,
+        must_encrypt=connection.endpoint.sslmode.must_encrypt,
         encrypts=found.is_encrypted,
         file_format=file_format,
         compression=compression,

@@ -43,6 +43,18 @@ class Version:
         major = self.major if self.major in FLOOR else min(FLOOR)
         return f"{major}.{FLOOR[major]}"
 
+    @property
+    def hole(self) -> str | None:
+        """What clients of this version are known for, as a sentence; None at the floor."""
+        if not self.is_below_floor:
+            return None
+        return f"the PostgreSQL clients {self} have a known hole ({FLOOR_REASON})"
+
+    @property
+    def cure(self) -> str:
+        """What to do about it."""
+        return f"Install version {self.floor} or newer."
+
 
 def parse(text: str) -> Version:
     """Read the first version number out of a text, as in `pg_dump (PostgreSQL) 18.6`."""

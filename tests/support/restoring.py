@@ -19,6 +19,7 @@ from chalicelib.domain.restore import (
     TargetState,
     confirmation_of,
 )
+from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Clients, default_folders
 from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource, Watch
@@ -56,7 +57,7 @@ class Bench:
 
     folder: Path
     clients: Clients = field(default_factory=lambda: Clients(default_folders(())))
-    floor_policy: str = "warn"
+    floor_policy: FloorPolicy = "warn"
     reached: list[TargetState] = field(default_factory=list)
     streams: bool = False
 

@@ -156,7 +156,8 @@ class Proving:
         needs_codec = request.format is Format.CUSTOM
         compression = request.compression if needs_codec else Compression.NONE
         # refuses where the client that would read the archive cannot, or has a known hole
-        reader([probe(programs.bin_dir)], compression, self._setup.floor_policy)
+        policy = self._setup.floor_policy if request.is_ours else "refuse"
+        reader([probe(programs.bin_dir)], compression, policy)
         return programs
 
     def _require_room(self, server: ScratchServer, facts: DatabaseFacts | None) -> None:

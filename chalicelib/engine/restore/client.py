@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from chalicelib.domain.backup import Compression
 from chalicelib.domain.connection import SslMode
 from chalicelib.domain.errors import TlsFailed, VersionUnsupported
+from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Client
 from chalicelib.engine.versions import FLOOR_REASON, Version
-
-MUST_ENCRYPT: Final = frozenset({SslMode.REQUIRE, SslMode.VERIFY_CA, SslMode.VERIFY_FULL})
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class ChosenClient:
     warnings: tuple[str, ...]
 
 
+def must_be_sound(policy: FloorPolicy, *, is_ours: bool) -> bool:
+    """Say whether clients with known holes are refused: for strangers' archives, and on policy."""
+    return not is_ours or policy == "refuse"
+
+
 def choose_client(clients: Sequence[Client], wish: Wish) -> ChosenClient:
     """Return the client nearest to the target's major that reads the archive.
 
@@ -48,7 +51,8 @@ def choose_client(clients: Sequence[Client], wish: Wish) -> ChosenClient:
     client = min(found, key=lambda c: abs(c.version.major - wish.server.major))
     if wish.restore_needs is None:
         client = max(found, key=lambda c: c.version)
-    return ChosenClient(client, _floor(client))
+    hole = client.version.hole
+    return ChosenClient(client, () if hole is None else (f"{hole}. {client.version.cure}",))
 
 
 def _able(clients: Sequence[Client], wish: Wish) -> list[Client]:
@@ -71,7 +75,7 @@ def _able(clients: Sequence[Client], wish: Wish) -> list[Client]:
 
 
 def _with_tls(clients: list[Client], wish: Wish) -> list[Client]:
-    if wish.sslmode not in MUST_ENCRYPT:
+    if not wish.sslmode.must_encrypt:
         return clients
     found = [client for client in clients if client.has_tls]
     if not found:
@@ -94,13 +98,6 @@ def _sound(clients: list[Client], wish: Wish) -> list[Client]:
             hint="Install fixed client tools on the worker before restoring this.",
         )
     return found
-
-
-def _floor(client: Client) -> tuple[str, ...]:
-    if not client.version.is_below_floor:
-        return ()
-    sentence = f"the PostgreSQL clients {client.version} have a known hole ({FLOOR_REASON})"
-    return (f"{sentence}. Install version {client.version.floor} or newer.",)
 
 
 def _major(restore_needs: str | None) -> int:

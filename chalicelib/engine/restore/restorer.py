@@ -32,6 +32,7 @@ from chalicelib.domain.restore import (
     require_confirmation,
 )
 from chalicelib.engine.archive.toc import Toc, TocEntry
+from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Clients
 from chalicelib.engine.codecs import decoded
 from chalicelib.engine.connection import Session, SessionOptions, translated
@@ -39,7 +40,7 @@ from chalicelib.engine.crew import Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.proof.copy_text import CopyText
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
-from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client
+from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client, must_be_sound
 from chalicelib.engine.restore.compare import comparison, look, reordered
 from chalicelib.engine.restore.contents import (
     contents_of,
@@ -78,7 +79,7 @@ class RestorerSettings:
     """Say which clients may run, how patient sessions are, where password files go."""
 
     clients: Clients
-    floor_policy: str
+    floor_policy: FloorPolicy
     lock_timeout_s: float
     scratch_dir: Path
     guard: HostGuard | None = None
@@ -157,7 +158,7 @@ class PostgresRestorer:
             restore_needs=source.restore_needs,
             sslmode=request.connection.endpoint.sslmode,
             compression=source.compression if source.format is Format.CUSTOM else Compression.NONE,
-            must_be_sound=not source.is_ours or self._settings.floor_policy == "refuse",
+            must_be_sound=must_be_sound(self._settings.floor_policy, is_ours=source.is_ours),
         )
 
 

@@ -14,9 +14,10 @@ from chalicelib.domain.connection import SslMode
 from chalicelib.domain.errors import InvalidRequest, TlsFailed, VersionUnsupported
 from chalicelib.domain.restore import RestoreOptions, Selection
 from chalicelib.engine.archive.toc import DataState, Section, TocEntry
+from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Client
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
-from chalicelib.engine.restore.client import Wish, choose_client
+from chalicelib.engine.restore.client import Wish, choose_client, must_be_sound
 from chalicelib.engine.restore.facts import TargetFacts, Thing
 from chalicelib.engine.restore.messages import NO_ADVICE, advice, ignorable
 from chalicelib.engine.restore.preflight import Plan, judge
@@ -250,6 +251,26 @@ def test_a_superuser_may_give_objects_to_anybody() -> None:
 
 def test_without_owners_no_role_is_needed() -> None:
     assert problems(entry(), roles={}, options=RestoreOptions(no_owner=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("is_ours", "policy"), [(True, "refuse"), (False, "warn"), (False, "refuse")]
+)
+def test_clients_with_known_holes_are_refused_for_strangers_and_on_policy(
+    *, is_ours: bool, policy: FloorPolicy
+) -> None:
+    wished = wish(must_be_sound=must_be_sound(policy, is_ours=is_ours))
+
+    with pytest.raises(VersionUnsupported, match=r"known hole.*18\.6"):
+        choose_client([client("18.6")], wished)
+    assert choose_client([client("18.6"), client("18.7")], wished).warnings == ()
+
+
+@pytest.mark.parametrize(("version", "warnings"), [("18.6", 1), ("18.7", 0)])
+def test_our_own_archives_may_meet_such_clients_with_a_warning(version: str, warnings: int) -> None:
+    wished = wish(must_be_sound=must_be_sound("warn", is_ours=True))
+
+    assert len(choose_client([client(version)], wished).warnings) == warnings
 
 
 @pytest.mark.parametrize(
