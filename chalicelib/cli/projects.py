@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from chalicelib.cli.assertions import as_fields, assertion_option
 from chalicelib.cli.exit_codes import REFUSED
 from chalicelib.cli.fields import (
     cursor_option,
@@ -27,6 +28,7 @@ from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.retention_options import policy_of, retention_options
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import BackupType
+from chalicelib.domain.proof import Assertion
 
 COLUMNS: Final = ("id", "name", "host", "port", "database", "user", "created_at")
 
@@ -44,6 +46,7 @@ def projects() -> None:
     epilog=examples(
         "holdfast projects create env:DATABASE_URL --name shop --tag team=web",
         "holdfast projects create env:DATABASE_URL --all-databases",
+        "holdfast projects create env:DATABASE_URL --assertion balanced=balanced.sql",
     )
 )
 @click.argument("source")
@@ -52,6 +55,7 @@ def projects() -> None:
     "--all-databases", is_flag=True, help="Make a project for every other database there, too."
 )
 @tag_option
+@assertion_option
 @data_option
 @json_option
 @pass_invocation
@@ -62,6 +66,7 @@ def create(
     name: str | None,
     all_databases: bool,
     tags: dict[str, str] | None,
+    assertions: tuple[Assertion, ...] | None,
     data: Path | None,
     as_json: bool,
 ) -> None:
@@ -73,6 +78,7 @@ def create(
         url=invocation.source_url(source),
         name=name,
         tags=tags,
+        assertions=as_fields(assertions),
         all_databases=all_databases or None,
     )
     with open_service(invocation, data) as service:
@@ -120,6 +126,8 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 @click.option("--source", help="Where the database is now: a URL or env:NAME, as for create.")
 @tag_option
 @retention_options
+@assertion_option
+@click.option("--no-assertions", is_flag=True, help="Forget the assertions that there are.")
 @data_option
 @json_option
 @pass_invocation
@@ -131,17 +139,23 @@ def update(
     name: str | None,
     source: str | None,
     tags: dict[str, str] | None,
+    assertions: tuple[Assertion, ...] | None,
+    no_assertions: bool,
     data: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Change a project; what is not named stays as it is.
+    """Change a project; what is not named stays as it is, assertions are replaced as a whole.
 
     Rules of retention make the whole policy: those not named with them are not in it.
     """
+    if no_assertions and assertions:
+        raise click.UsageError("--assertion and --no-assertions exclude each other")
     url = invocation.source_url(source) if source else None
+    stated = as_fields(() if no_assertions else assertions)
     with open_service(invocation, data) as service:
-        body = given(name=name, url=url, tags=tags, retention=policy_of(options))
+        policy = policy_of(options)
+        body = given(name=name, url=url, tags=tags, assertions=stated, retention=policy)
         changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
     print_record(changed, as_json=as_json)
 

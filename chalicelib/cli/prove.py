@@ -10,6 +10,7 @@ import click
 from chalicelib.adapters.system import SystemClock
 from chalicelib.bootstrap.postgres import postgres_engine
 from chalicelib.cli import sidecar
+from chalicelib.cli.assertions import assertion_option
 from chalicelib.cli.exit_codes import DONE, FAILED, REFUSED
 from chalicelib.cli.invocation import (
     Invocation,
@@ -20,7 +21,7 @@ from chalicelib.cli.invocation import (
 )
 from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.prove_file import ProveRequest, prove_file
-from chalicelib.domain.proof import Outcome, ProofLevel, report_text
+from chalicelib.domain.proof import Assertion, Outcome, ProofLevel, report_text
 
 EXIT_CODES = {Outcome.EQUAL: DONE, Outcome.DIFFERENT: REFUSED, Outcome.UNPROVEN: FAILED}
 
@@ -30,6 +31,7 @@ EXIT_CODES = {Outcome.EQUAL: DONE, Outcome.DIFFERENT: REFUSED, Outcome.UNPROVEN:
         "holdfast prove shop.dump",
         "holdfast prove shop.dump --level counts --json",
         "holdfast prove shop.dump --against env:DATABASE_URL",
+        "holdfast prove shop.dump --assertion balanced=balanced.sql",
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -41,6 +43,7 @@ EXIT_CODES = {Outcome.EQUAL: DONE, Outcome.DIFFERENT: REFUSED, Outcome.UNPROVEN:
     show_default=True,
     help="How closely rows are compared.",
 )
+@assertion_option
 @click.option(
     "--key",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -60,6 +63,7 @@ def prove(
     file: Path,
     against: str | None,
     level: str,
+    assertions: tuple[Assertion, ...] | None,
     key: Path | None,
     trust_archive: bool,
     data: Path | None,
@@ -77,6 +81,7 @@ def prove(
         key=sidecar.key_path(settings.data, key),
         level=ProofLevel(level),
         trusts_others=trust_archive,
+        assertions=assertions or (),
         against=invocation.connection(against) if against else None,
     )
     with view_for(as_json=as_json) as view, tempfile.TemporaryDirectory() as scratch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +92,27 @@ def test_what_is_not_named_stays_as_it_is(either: Any) -> None:
     same = FIELDS - {"name", "updated_at"}
     assert {name: changed[name] for name in same} == {name: made[name] for name in same}
     assert changed["name"] == "store"
+
+
+def test_assertions_come_from_files_and_are_replaced_as_a_whole(
+    either: Any, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.sql").write_text(f"SELECT true -- {name}\n")
+    words = [f"--assertion={name}={tmp_path / name}.sql" for name in ("one", "two")]
+
+    made = either.run("projects", "create", SOURCE, *words, "--json").json
+    kept = either.run("projects", "update", made["id"], "--name", "n", "--json").json
+    fewer = either.run("projects", "update", made["id"], words[1], "--json").json
+    none = either.run("projects", "update", made["id"], "--no-assertions", "--json").json
+
+    assert [one["sql"] for one in made["assertions"]] == [
+        "SELECT true -- one",
+        "SELECT true -- two",
+    ]
+    assert kept["assertions"] == made["assertions"]
+    assert [one["name"] for one in fewer["assertions"]] == ["two"]
+    assert none["assertions"] == []
 
 
 def test_tags_are_replaced_as_a_whole(either: Any) -> None:

@@ -72,6 +72,26 @@ def test_a_damaged_file_is_refused_before_anything_is_restored(
     assert done.json["error"]["code"] == "integrity_failed"
 
 
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELECT count(*) > 5 FROM shop.customers\n", 0),
+        ("SELECT count(*) > 5000 FROM shop.customers\n", 3),
+    ],
+)
+def test_what_must_hold_in_the_copy_is_asked_from_files(
+    terminal: Any, dumped: Path, sql: str, code: int
+) -> None:
+    (terminal.folder / "enough.sql").write_text(sql)
+
+    done = terminal.run("prove", dumped, "--assertion", "enough=enough.sql", "--json")
+
+    assert done.code == code
+    assert done.json["compared"]["assertions"] == 1
+    named = [one["what"] for one in done.json["differences"]]
+    assert named == (["assertion enough"] if code else [])
+
+
 def test_a_stranger_s_dump_is_restored_only_when_trusted_and_by_sound_clients(
     terminal: Any, dumped: Path
 ) -> None:
