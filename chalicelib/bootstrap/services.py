@@ -220,7 +220,7 @@ class Services:
 
     def _preflight(self, job: Job, watch: Watch) -> Preflight:
         adapters = self.adapters
-        check = RestorePreflight(self.ledger, self._restore_sources, adapters.restorer())
+        check = RestorePreflight(self._restore_sources, adapters.restorer())
         return check.run(job, watch)
 
     @property

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.job import Job
 from chalicelib.domain.restore import Preflight
 from chalicelib.postgres_ports import Restorer, Watch
-from chalicelib.services.ledger import Ledger
 from chalicelib.services.restore_sources import RestoreSources, Wanted
 
 
@@ -17,7 +15,6 @@ from chalicelib.services.restore_sources import RestoreSources, Wanted
 class RestorePreflight:
     """Do the work of a preflight job."""
 
-    ledger: Ledger
     sources: RestoreSources
     restorer: Restorer
 
@@ -27,7 +24,7 @@ class RestorePreflight:
         if arguments is None or backup_id is None:
             raise InvalidRequest("a preflight job needs a backup and a target", field="backup_id")
         wanted = Wanted(
-            backup=self.ledger.catalog.get(Backup, backup_id),
+            backup=self.sources.backup(backup_id),
             target=arguments.target,
             options=arguments.options,
             run_id=job.id,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.restore import RestoreOptions, RestoreTarget
 from chalicelib.ports import Secrets
 from chalicelib.postgres_ports import RestoreRequest, RestoreSource, Watch
@@ -56,4 +57,20 @@ class RestoreSources:
         target = wanted.target
         if target.endpoint is not None:
             return Connection(target.endpoint, self.secrets.get(wanted.secret_name))
+        try:
+            self.projects.get(target.project_id or "")
+        except NotFound as error:
+            raise Conflict(
+                "the project that the restore goes to was deleted meanwhile",
+                hint="Restore again, into another project or by the URL of the database.",
+            ) from error
         return self.projects.connection(target.project_id or "")
+
+    def backup(self, backup_id: str) -> Backup:
+        """Return the backup that is asked for; Conflict when it was deleted meanwhile."""
+        try:
+            return self.projects.ledger.catalog.get(Backup, backup_id)
+        except NotFound as error:
+            raise Conflict(
+                "the backup was deleted before it was restored", hint="Choose another backup."
+            ) from error

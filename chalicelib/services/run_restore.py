@@ -172,7 +172,7 @@ class RestoreRunner:
         )
 
     def _backup(self, restore: Restore) -> Backup:
-        return self.ledger.catalog.get(Backup, restore.backup_id)
+        return self.sources.backup(restore.backup_id)
 
 
 STEPS: Final[dict[RestoreStep, Callable[[RestoreRunner, Restore, RunWatch], None]]] = {

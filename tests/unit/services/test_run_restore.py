@@ -17,7 +17,7 @@ from chalicelib.domain.errors import NotFound, SourceLost
 from chalicelib.domain.manifest import SignedManifest, digest, parse_envelope
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.proof import Difference
-from chalicelib.domain.record import Query, Replace
+from chalicelib.domain.record import Query, Remove, Replace
 from chalicelib.domain.restore import (
     Comparison,
     Note,
@@ -227,3 +227,28 @@ def test_no_password_is_in_any_record(world: World) -> None:
     restore = world.run_restore(world.request_restore(world.completed(), TARGET))
 
     assert "canary" not in json.dumps(restore.model_dump(mode="json"))
+
+
+def test_a_target_project_that_was_deleted_meanwhile_is_told_as_that(world: World) -> None:
+    target = world.project("target")
+    restore = world.request_restore(world.completed(), target.id)
+    world.services.projects.delete("key:1", target.id)
+
+    ended = world.run_restore(restore)
+
+    assert (ended.status, code_of(ended)) == (Status.FAILED, "conflict")
+    assert ended.target_state is TargetState.UNTOUCHED
+    assert ended.error is not None
+    assert "deleted meanwhile" in ended.error.message
+
+
+def test_a_backup_that_was_deleted_meanwhile_is_told_as_that(world: World) -> None:
+    backup = world.completed()
+    restore = world.request_restore(backup)
+    world.adapters.catalog.commit([Remove(world.backup(backup))])
+
+    ended = world.run_restore(restore)
+
+    assert code_of(ended) == "conflict"
+    assert ended.error is not None
+    assert "the backup was deleted" in ended.error.message
