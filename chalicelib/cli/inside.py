@@ -23,6 +23,7 @@ from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.engine.archive.ranges import FileRanges
+from chalicelib.engine.restore.selection import parse_name
 from chalicelib.postgres_ports import Engine
 from chalicelib.services.look_inside import require_custom
 
@@ -65,11 +66,24 @@ def contents(invocation: Invocation, place: Place) -> ArchiveContents:
 def rows(invocation: Invocation, place: Place, wanted: RowsWanted) -> TableRows:
     """Show the first rows of a table."""
     if (backup_id := place.backup_id) is not None:
-        path = f"/v1/backups/{backup_id}/tables/{quote(wanted.table, safe='')}/rows"
-        return TableRows.model_validate(_asked(invocation, place, path, {"limit": wanted.limit}))
+        path, body = _rows_request(backup_id, wanted)
+        return TableRows.model_validate(_asked(invocation, place, path, body))
     source, blocks = _opened(invocation, place)
     with _engine(invocation, place) as (engine, watch):
         return engine.rows(source, blocks, wanted, watch)
+
+
+def _rows_request(backup_id: str, wanted: RowsWanted) -> tuple[str, dict[str, object]]:
+    body: dict[str, object] = {"limit": wanted.limit}
+    if "/" not in wanted.table:
+        return f"/v1/backups/{backup_id}/tables/{quote(wanted.table, safe='')}/rows", body
+    schema, table = parse_name(wanted.table)
+    if schema is None:
+        raise InvalidRequest(
+            f"{wanted.table} names no schema", hint="Name it as schema.table.", field="table"
+        )
+    # servers take a slash in a path apart, quoted or not
+    return f"/v1/backups/{backup_id}/rows", {**body, "schema": schema, "table": table}
 
 
 def _asked(

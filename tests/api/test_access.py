@@ -88,6 +88,7 @@ TABLE = {
     "verify_backup": ("operator", "project"),
     "list_contents": ("viewer", "project"),
     "show_rows": ("operator", "project"),
+    "show_table_rows": ("operator", "project"),
     "request_restore": ("operator", "body"),
     "preflight_restore": ("operator", "body"),
     "list_restores": ("viewer", "filtered"),

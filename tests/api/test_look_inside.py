@@ -50,6 +50,38 @@ def test_rows_are_a_job_for_one_table(
     assert (arguments.backup_id, arguments.table, arguments.limit) == (backup.id, table, 7)
 
 
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        (("public", "people"), '"public"."people"'),
+        (("a/b", "c/d"), '"a/b"."c/d"'),
+        (("with.dot", 'a "quoted" one'), '"with.dot"."a ""quoted"" one"'),
+        (("public", "two\nlines"), '"public"."two\nlines"'),
+    ],
+)
+def test_every_table_can_be_named_in_the_body(
+    client: httpx.Client, services: Services, backup: Backup, names: tuple[str, str], named: str
+) -> None:
+    body = {"schema": names[0], "table": names[1], "limit": 7}
+
+    answer = client.post(f"/v1/backups/{backup.id}/rows", json=body)
+
+    assert answer.status_code == 202
+    arguments = services.jobs.get(answer.json()["id"]).arguments
+    assert (arguments.table, arguments.limit) == (named, 7)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"schema": "s"}, {"schema": "", "table": "t"}, {"schema": "s", "table": "a\x00"}]
+)
+def test_half_a_name_is_refused(
+    client: httpx.Client, backup: Backup, body: dict[str, object]
+) -> None:
+    answer = client.post(f"/v1/backups/{backup.id}/rows", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
 def test_rows_are_none_of_a_viewers_business(
     client_for: Callable[..., httpx.Client], backup: Backup
 ) -> None:

@@ -34,6 +34,7 @@ def test_what_starts_work_or_hands_data_out_is_this() -> None:
     assert {one.name for one in STARTING} == {
         *("create_project", "test_project", "estimate_project"),
         *("request_backup", "verify_backup", "create_link", "list_contents", "show_rows"),
+        "show_table_rows",
         *("request_restore", "preflight_restore"),
     }
 

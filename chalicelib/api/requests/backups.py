@@ -30,6 +30,7 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.contents import MAX_ROWS
 from chalicelib.domain.gate import MAX_HOLD_DAYS
+from chalicelib.domain.restore import SchemaName
 from chalicelib.services.jobs import MAX_WAIT_S
 
 HoldDays = Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS), WHOLE]
@@ -123,6 +124,20 @@ class RowsRequest(Body):
     """Ask for the first rows of a table."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_ROWS), WHOLE] = 20
+
+
+class TableRowsRequest(RowsRequest):
+    """Ask for the first rows of the table that has these names, letter by letter."""
+
+    schema_name: Annotated[SchemaName, Field(alias="schema")]
+    table: SchemaName
+
+    @property
+    def quoted(self) -> str:
+        """Both names as SQL has them, which reads in one way only."""
+        return ".".join(
+            '"' + name.replace('"', '""') + '"' for name in (self.schema_name, self.table)
+        )
 
 
 class BackupQuery(PageQuery):

@@ -12,6 +12,7 @@ from chalicelib.api.requests.backups import (
     BackupQuery,
     BackupRequest,
     RowsRequest,
+    TableRowsRequest,
     VerifyRequest,
 )
 from chalicelib.api.routing import (
@@ -154,6 +155,16 @@ def show_rows(call: Call, backup: Backup, name: str, body: RowsRequest) -> JobVi
     long for an answer is cut, and the result says so.
     """
     arguments = JobArguments(backup_id=backup.id, table=_table(name), limit=body.limit)
+    return reading_job(call, JobKind.ROWS, arguments, backup)
+
+
+@route("POST /v1/backups/{backup_id}/rows", OPERATOR, JOB_ACCEPTED, starts_work=True)
+def show_table_rows(call: Call, backup: Backup, body: TableRowsRequest) -> JobView:
+    """Let a worker decode the first rows of one table, named by `schema` and `table`.
+
+    For every table that there can be: a name with a slash fits into no path.
+    """
+    arguments = JobArguments(backup_id=backup.id, table=body.quoted, limit=body.limit)
     return reading_job(call, JobKind.ROWS, arguments, backup)
 
 
