@@ -120,6 +120,7 @@ def test_a_body_is_required_only_where_it_must_say_something(document: dict[str,
         "request_restore",
         "preview_retention",
         "accept_retention",
+        "show_table_rows",
     }
 
 

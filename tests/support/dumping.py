@@ -96,10 +96,11 @@ class Dumper:
         *,
         lock_timeout_s: float = 30.0,
         guard: HostGuard | None = None,
+        client_dirs: tuple[Path, ...] = (),
     ) -> None:
         self.scratch = scratch
-        settings = EngineSettings((), "warn", lock_timeout_s, scratch, guard)
-        self.clients = clients or Clients(default_folders(()))
+        settings = EngineSettings(client_dirs, "warn", lock_timeout_s, scratch, guard)
+        self.clients = clients or Clients(default_folders(client_dirs))
         self.clock = SystemClock()
         self.engine = PostgresEngine(settings, self.clock, self.clients)
         self.sinks: dict[str, MemorySink] = {}

