@@ -33,6 +33,7 @@ from chalicelib.cli.invocation import (
 )
 from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.progress_view import view_for
+from chalicelib.cli.run_commands import cancel_command, show_command
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Asked, BackupType, Status, Trigger
 
@@ -137,27 +138,12 @@ def list_backups(
     print_list(page, COLUMNS, as_json=as_json)
 
 
-@backups.command(epilog=examples("holdfast backups show 01JD0000000000000000000000 --json"))
-@id_argument("backup_id")
-@data_option
-@json_option
-@pass_invocation
-def show(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
-    """Show a backup, with its progress while it runs."""
-    with open_service(invocation, data) as service:
-        print_record(service.request("GET", f"/v1/backups/{backup_id}"), as_json=as_json)
-
-
-@backups.command(epilog=examples("holdfast backups cancel 01JD0000000000000000000000"))
-@id_argument("backup_id")
-@data_option
-@json_option
-@pass_invocation
-def cancel(invocation: Invocation, *, backup_id: str, data: Path | None, as_json: bool) -> None:
-    """Cancel a backup: a pending one at once, a running one within two seconds."""
-    with open_service(invocation, data) as service:
-        backup = service.request("POST", f"/v1/backups/{backup_id}/cancel", body={})
-    print_record(backup, as_json=as_json)
+backups.add_command(show_command("backup", "Show a backup, with its progress while it runs."))
+backups.add_command(
+    cancel_command(
+        "backup", "Cancel a backup: a pending one at once, a running one within two seconds."
+    )
+)
 
 
 @backups.command(

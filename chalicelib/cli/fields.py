@@ -56,9 +56,9 @@ cursor_option: Callable[[Command], Command] = click.option(
 )
 
 
-def id_argument(name: str) -> Callable[[Command], Command]:
+def id_argument(name: str, metavar: str | None = None) -> Callable[[Command], Command]:
     """Return an argument that takes the id of a record and nothing else."""
-    return click.argument(name, callback=_id)
+    return click.argument(name, metavar=metavar, callback=_id)
 
 
 def given(**fields: object) -> dict[str, object]:

@@ -26,7 +26,7 @@ from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.restore_file import FileRestore, FileRestorer
 from chalicelib.cli.service import open_service
 from chalicelib.domain.errors import Conflict, HoldfastError, InvalidRequest
-from chalicelib.domain.restore import MAX_JOBS, Preflight, RestoreOptions, RestoreReport, Selection
+from chalicelib.domain.restore import MAX_JOBS, Preflight, RestoreOptions, RestoreReport, options_of
 from chalicelib.services.run_restore import failure_of
 
 PROJECT_MARK: Final = "project:"
@@ -144,15 +144,13 @@ def _target(call: _Call) -> dict[str, str]:
 
 
 def _options(fields: dict[str, Any]) -> RestoreOptions:
-    chosen = {name: value for name, value in fields.items() if name in Selection.model_fields}
-    others = {name: value for name, value in fields.items() if name not in chosen}
-    if chosen["schema_only"] and chosen["data_only"]:
+    if fields["schema_only"] and fields["data_only"]:
         raise InvalidRequest(
             "--schema-only and --data-only exclude each other",
             hint="Leave both out to restore definitions and rows.",
         )
     try:
-        return RestoreOptions(selection=Selection.model_validate(chosen), **others)
+        return options_of(fields)
     except ValueError as error:
         raise InvalidRequest("the name of a table or schema cannot be") from error
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from chalicelib.cli.fields import cursor_option, id_argument, limit_option
+from chalicelib.cli.fields import cursor_option, limit_option
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -15,7 +15,8 @@ from chalicelib.cli.invocation import (
     json_option,
     pass_invocation,
 )
-from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.output import print_list
+from chalicelib.cli.run_commands import cancel_command, show_command
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Status
 
@@ -53,24 +54,9 @@ def list_restores(
     print_list(page, COLUMNS, as_json=as_json)
 
 
-@restores.command(epilog=examples("holdfast restores show 01JD0000000000000000000000 --json"))
-@id_argument("restore_id")
-@data_option
-@json_option
-@pass_invocation
-def show(invocation: Invocation, *, restore_id: str, data: Path | None, as_json: bool) -> None:
-    """Show a restore, with its report or its progress."""
-    with open_service(invocation, data) as service:
-        print_record(service.request("GET", f"/v1/restores/{restore_id}"), as_json=as_json)
-
-
-@restores.command(epilog=examples("holdfast restores cancel 01JD0000000000000000000000"))
-@id_argument("restore_id")
-@data_option
-@json_option
-@pass_invocation
-def cancel(invocation: Invocation, *, restore_id: str, data: Path | None, as_json: bool) -> None:
-    """Cancel a restore: at once while nothing was touched, else within two seconds."""
-    with open_service(invocation, data) as service:
-        cancelled = service.request("POST", f"/v1/restores/{restore_id}/cancel", body={})
-    print_record(cancelled, as_json=as_json)
+restores.add_command(show_command("restore", "Show a restore, with its report or its progress."))
+restores.add_command(
+    cancel_command(
+        "restore", "Cancel a restore: at once while nothing was touched, else within two seconds."
+    )
+)

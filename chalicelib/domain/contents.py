@@ -127,6 +127,11 @@ class TableRows(Value):
     read_bytes: int = 0
 
 
+def quoted_name(schema: str, table: str) -> str:
+    """Return a table's name as SQL has it, which reads in one way only."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
+
+
 def _by_size(found: tuple[str, int, ObjectInside]) -> tuple[bool, int]:
     inside = found[2]
     return inside.kind != "TABLE", -(inside.stored_bytes or 0)

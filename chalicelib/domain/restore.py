@@ -6,8 +6,9 @@ pending ──▶ in-progress ──▶ completed | failed | cancelled
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -55,6 +56,12 @@ class RestoreTarget(Value):
         return self
 
 
+def require_one_part(*, schema_only: bool, data_only: bool) -> None:
+    """Refuse both at once with ValueError: nothing would be left."""
+    if schema_only and data_only:
+        raise ValueError("schema_only and data_only exclude each other")
+
+
 class Selection(Value):
     """Say which part of an archive is restored; nothing named is everything.
 
@@ -69,8 +76,7 @@ class Selection(Value):
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
-        if self.schema_only and self.data_only:
-            raise ValueError("schema_only and data_only exclude each other")
+        require_one_part(schema_only=self.schema_only, data_only=self.data_only)
         return self
 
     @property
@@ -91,6 +97,16 @@ class RestoreOptions(Value):
     confirmation: str | None = None
     no_owner: bool = False
     jobs: Annotated[int, Field(ge=1, le=MAX_JOBS)] = 1
+
+
+def options_of(fields: Mapping[str, Any]) -> RestoreOptions:
+    """Return options from fields of which some are the selection's; ValueError for what cannot be.
+
+    Whoever asks, over HTTP or on a command line, gives them side by side.
+    """
+    chosen = {name: value for name, value in fields.items() if name in Selection.model_fields}
+    others = {name: fields[name] for name in RestoreOptions.model_fields if name in fields}
+    return RestoreOptions(selection=Selection(**chosen), **others)
 
 
 class Note(Value):

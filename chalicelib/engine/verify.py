@@ -46,7 +46,7 @@ def check_custom(
         blocks, undigested = _digests(fed)
         fed.finish()
         code = await_exit(child, beat)
-    _judge(code, messages, was_taken=fed.was_taken)
+    judge_reader(code, messages, was_taken=fed.was_taken)
     read_by = f"pg_restore {client.version}"
     return ArchiveReport(swallower.total(), read_by, blocks, undigested)
 
@@ -130,7 +130,11 @@ class _Fed:
         self._child.stdin.close()
 
 
-def _judge(code: int, messages: StderrTail, *, was_taken: bool) -> None:
+def judge_reader(code: int, messages: StderrTail, *, was_taken: bool) -> None:
+    """Raise IntegrityFailed unless pg_restore took every byte and said nothing.
+
+    Internal when a signal ended it. `was_taken` says that it read until there were no more.
+    """
     if code < 0:
         raise killed("pg_restore", code)
     if code != 0 or messages.has_trouble:

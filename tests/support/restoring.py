@@ -15,9 +15,9 @@ from chalicelib.domain.restore import (
     Preflight,
     RestoreOptions,
     RestoreReport,
-    Selection,
     TargetState,
     confirmation_of,
+    options_of,
 )
 from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Clients, default_folders
@@ -31,11 +31,8 @@ PIECE_BYTES = 1 << 16
 
 def options(*, confirm: Connection | None = None, **fields: Any) -> RestoreOptions:
     """Return options; fields of the selection may be given as if they were the options' own."""
-    chosen = {name: fields.pop(name) for name in list(fields) if name in Selection.model_fields}
     confirmation = confirmation_of(confirm.endpoint) if confirm else None
-    return RestoreOptions(
-        selection=Selection.model_validate(chosen), confirmation=confirmation, **fields
-    )
+    return options_of({**fields, "confirmation": confirmation})
 
 
 def kept(data: bytes, path: Path | None = None) -> RestoreFile:

@@ -28,7 +28,7 @@ from chalicelib.domain.backup import (
     Status,
     Trigger,
 )
-from chalicelib.domain.contents import MAX_ROWS
+from chalicelib.domain.contents import MAX_ROWS, quoted_name
 from chalicelib.domain.gate import MAX_HOLD_DAYS
 from chalicelib.domain.restore import SchemaName
 from chalicelib.services.jobs import MAX_WAIT_S
@@ -134,10 +134,8 @@ class TableRowsRequest(RowsRequest):
 
     @property
     def quoted(self) -> str:
-        """Both names as SQL has them, which reads in one way only."""
-        return ".".join(
-            '"' + name.replace('"', '""') + '"' for name in (self.schema_name, self.table)
-        )
+        """Both names as one."""
+        return quoted_name(self.schema_name, self.table)
 
 
 class BackupQuery(PageQuery):

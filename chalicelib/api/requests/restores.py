@@ -9,7 +9,14 @@ from pydantic import ConfigDict, Field, model_validator
 from chalicelib.api.requests.fields import WHOLE, Body, PageQuery, RecordId
 from chalicelib.api.requests.projects import ConnectionFields
 from chalicelib.domain.backup import Status
-from chalicelib.domain.restore import MAX_JOBS, ObjectName, RestoreOptions, SchemaName, Selection
+from chalicelib.domain.restore import (
+    MAX_JOBS,
+    ObjectName,
+    RestoreOptions,
+    SchemaName,
+    options_of,
+    require_one_part,
+)
 
 
 class RestoreTargetFields(ConnectionFields):
@@ -59,26 +66,13 @@ class RestoreRequest(Body):
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
-        if self.schema_only and self.data_only:
-            raise ValueError("schema_only and data_only exclude each other")
+        require_one_part(schema_only=self.schema_only, data_only=self.data_only)
         return self
 
     @property
     def options(self) -> RestoreOptions:
         """The options as the domain knows them."""
-        selection = Selection(
-            schemas=self.schemas,
-            tables=self.tables,
-            schema_only=self.schema_only,
-            data_only=self.data_only,
-        )
-        return RestoreOptions(
-            selection=selection,
-            clean=self.clean,
-            confirmation=self.confirmation,
-            no_owner=self.no_owner,
-            jobs=self.jobs,
-        )
+        return options_of({name: getattr(self, name) for name in type(self).model_fields})
 
 
 class RestoreQuery(PageQuery):

@@ -130,8 +130,6 @@ def verify_backup(call: Call, backup: Backup, body: VerifyRequest) -> JobView:
 
     Level strict is for backups that were made with it: their source was read twice.
     """
-    if body.level is Asked.STRICT and backup.options.verification is not Asked.STRICT:
-        raise read_once()
     return reading_job(
         call, JobKind.VERIFY, JobArguments(backup_id=backup.id, level=body.level), backup
     )
@@ -169,7 +167,12 @@ def show_table_rows(call: Call, backup: Backup, body: TableRowsRequest) -> JobVi
 
 
 def reading_job(call: Call, kind: JobKind, arguments: JobArguments, backup: Backup) -> JobView:
-    """Let a worker read a completed backup; Conflict while there is nothing to read."""
+    """Let a worker read a completed backup; Conflict while there is nothing to read.
+
+    Unsupported for level strict of a backup whose source was read once.
+    """
+    if arguments.level is Asked.STRICT and backup.options.verification is not Asked.STRICT:
+        raise read_once()
     if backup.status is not Status.COMPLETED or backup.chore is Chore.DELETE:
         raise Conflict(
             f"backup is {backup.status}, there is nothing to read",

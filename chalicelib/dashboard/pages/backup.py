@@ -80,7 +80,6 @@ def cancel_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) -> S
 )
 def verify_backup_form(visit: Visit, backup: Backup, form: Form[VerifyForm]) -> SeeOther:
     """Let a worker read the backup again."""
-    _ = form.model.level.proof_level  # refuses what cannot be done yet
     arguments = JobArguments(backup_id=backup.id, level=form.model.level)
     reading_job(visit.call, JobKind.VERIFY, arguments, backup)
     return _back(backup, "verifying")

@@ -14,7 +14,13 @@ from chalicelib.dashboard.pages.sessions import EmptyForm
 from chalicelib.dashboard.pages.waiting import WaitView
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
 from chalicelib.domain.backup import Backup
-from chalicelib.domain.contents import ArchiveContents, ObjectInside, SchemaInside, TableRows
+from chalicelib.domain.contents import (
+    ArchiveContents,
+    ObjectInside,
+    SchemaInside,
+    TableRows,
+    quoted_name,
+)
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job, JobArguments, JobKind
 
@@ -70,9 +76,7 @@ def look_at_rows(visit: Visit, backup: Backup, form: Form[RowsForm]) -> SeeOther
 
 def table_name(schema: SchemaInside, inside: ObjectInside) -> str:
     """Return a table's name as a rows job takes it, whatever letters it has."""
-    return ".".join(
-        f'"{part.replace(chr(34), chr(34) * 2)}"' for part in (schema.name, inside.name)
-    )
+    return quoted_name(schema.name, inside.name)
 
 
 def _found(job: Job) -> dict[str, Any]:

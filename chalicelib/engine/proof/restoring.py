@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from chalicelib.domain.backup import Compression, Format
-from chalicelib.domain.errors import HoldfastError, IntegrityFailed, Internal, ScratchTooSmall
+from chalicelib.domain.errors import HoldfastError, Internal, ScratchTooSmall
 from chalicelib.engine.codecs import decoded
 from chalicelib.engine.crew import TICK_S
 from chalicelib.engine.environment import LOCALE
@@ -29,6 +29,7 @@ from chalicelib.engine.proof.scratch_database import NAME
 from chalicelib.engine.pump import await_exit, feed, killed, widen
 from chalicelib.engine.scratch import PORT, ScratchServer
 from chalicelib.engine.stderr_tail import StderrTail
+from chalicelib.engine.verify import judge_reader
 
 PUMP_BYTES: Final = 1 << 20
 NO_SPACE: Final = re.compile(r"No space left on device|could not (?:extend|write) ")
@@ -121,12 +122,7 @@ class _Restore:
             code = await_exit(reader, self.beat)
         if flow.was_refused:
             return
-        if code < 0:
-            raise killed("pg_restore", code)
-        if code != 0 or messages.has_trouble:
-            raise IntegrityFailed(f"pg_restore cannot read the archive: {scrub(messages.text())}")
-        if not was_taken:
-            raise IntegrityFailed("there are bytes after the end of the archive")
+        judge_reader(code, messages, was_taken=was_taken)
 
 
 def _psql(server: ScratchServer) -> Start:
