@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.archives import Writer, small_archive
+from tests.support.archives import Entry, Writer, small_archive
 
 
 @pytest.fixture
@@ -118,6 +118,16 @@ def test_a_backup_of_this_machine_knows_rows_and_sizes(shell: Any, shop_url: str
     assert sum(one["rows"] or 0 for one in shop["objects"]) > 100
     assert (len(rows["rows"]), rows["is_all"]) == (3, False)
     assert rows["read_bytes"] < made["stored_bytes"]
+
+
+def test_a_table_with_a_slash_in_its_name_is_found(remote: Any, served: Any) -> None:
+    served.engine.content = Writer().archive(Entry(10, "a/b", rows=b"1\tann\n")).data
+    project = remote.run("projects", "create", "postgresql://u:canary-41@h/shop", "--json").json
+    made = remote.run("backups", "create", "--project", project["id"], "--wait", "--json").json
+
+    done = remote.run("rows", made["id"], 'public."a/b"', "--json")
+
+    assert done.json["rows"] == [["1", "ann"]]
 
 
 @pytest.mark.parametrize("name", ["shop.nothing", "products", "shop.100%", "shop.a/b"])

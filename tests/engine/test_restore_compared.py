@@ -169,6 +169,35 @@ def test_a_manifest_of_old_is_compared_by_counts_and_says_so(
     assert "only rows were counted" in found.not_compared["contents of tables"]
 
 
+def test_a_target_that_cannot_write_values_as_the_source_did_is_compared_by_counts(
+    bench: Bench, source18: Connection, target18: Connection
+) -> None:
+    source = bench.dump(source18)
+    assert source.counts is not None
+    assert source.counts.facts is not None
+    settings = {"TimeZone": "Nowhere/At-All"}
+    elsewhere = source.counts.facts.model_copy(update={"text_settings": settings})
+    counts = source.counts.model_copy(update={"facts": elsewhere})
+
+    found = bench.compared(replace(source, counts=counts), target18)
+
+    assert found.is_equal
+    assert (found.tables, found.in_order, found.in_any_order) == (4, 0, 0)
+    assert "values that depend on TimeZone" in found.not_compared
+    assert "contents of public.people" in found.not_compared
+
+
+def test_a_table_with_other_columns_is_counted_and_said(
+    bench: Bench, source18: Connection, target18: Connection
+) -> None:
+    change = "ALTER TABLE people RENAME name TO called"
+
+    found = bench.compared(bench.dump(source18), target18, None, change)
+
+    assert "other columns" in found.not_compared["contents of public.people"]
+    assert found.tables == 4
+
+
 def test_values_are_written_as_the_source_wrote_them(
     bench: Bench,
     postgres15: LocalPostgres,

@@ -31,7 +31,10 @@ from chalicelib.engine.restore.measure import Measure
 OLD_MANIFEST: Final = "the manifest does not say how values were written; only rows were counted"
 NO_TEXT: Final = "the dump has no COPY text of it; only rows were counted"
 OTHER_MONEY: Final = "it depends on lc_monetary, which the target does not have; rows were counted"
-UNLIKE: Final = "it is locked, or has other columns than the dump; rows were counted"
+UNLIKE: Final = (
+    "it is locked, has other columns than the dump, or cannot be written as the source wrote it;"
+    " rows were counted"
+)
 UNREADABLE_OBJECTS: Final = "the user may not read all of them"
 BY_PROOFS: Final = "a restore compares rows and sequences; a proof compares definitions as well"
 
@@ -74,7 +77,9 @@ def look(session: Session, measure: Measure) -> Found:
         not_compared.update({name: why for name, why in unreadable.items() if name in asked})
         readable = [table for table in present if table.label not in left_out]
         hidden = money_tables(session) if "lc_monetary" in unwritable else set[str]()
-        texts = _texts(session, measure, [t for t in readable if t.label not in hidden])
+        foreign = set(unwritable) - {"lc_monetary"}
+        as_written = [] if foreign else [t for t in readable if t.label not in hidden]
+        texts = _texts(session, measure, as_written)
         not_compared.update(_only_counted(measure, readable, hidden, texts))
         counted = count_tables(session, tuple(t for t in readable if t.label not in texts))
         not_compared.update(counted.uncounted)
@@ -155,7 +160,11 @@ def _text(session: Session, question: bytes) -> RowDigest | None:
     try:
         with session.transaction():
             return read_rows(session, question)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.UndefinedColumn):
+    except (
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.UntranslatableCharacter,
+    ):
         return None
 
 
