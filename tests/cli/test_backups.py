@@ -257,6 +257,7 @@ def test_a_verified_backup_says_who_read_it(remote: Any, remote_backup: dict[str
         "backup_id": remote_backup["id"],
         "validated": True,
         "read_by": "pg_restore 18.6",
+        "reasons": [],
     }
 
 
