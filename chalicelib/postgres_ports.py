@@ -100,7 +100,9 @@ class DumpResult:
 class ArchiveReport:
     """Say what a full read of a dump found; `raw_bytes` is the length of the SQL it holds.
 
-    `blocks` are the digests of an archive's blocks; where there are none, `undigested` says why.
+    Of an archive these are its statements, rows and large objects, and 0 where pg_restore alone can
+    read it. `blocks` are the digests of an archive's blocks; where there are none, `undigested`
+    says why.
     """
 
     raw_bytes: int

@@ -82,16 +82,22 @@ def pump(pipe: IO[bytes], take: Callable[[memoryview], object], beat: Callable[[
 
 
 def feed(pipe: IO[bytes], data: bytes, beat: Callable[[], None]) -> bool:
-    """Write all data into a non-blocking pipe; False when its reader has gone."""
+    """Write all data into a non-blocking pipe; False when its reader has gone.
+
+    A pipe takes more as soon as its reader took a page: the pause lets it take many, for waking up
+    for each costs more than the reader's work.
+    """
     waiter = select.poll()
     waiter.register(pipe.fileno(), select.POLLOUT)
+    gathering = threading.Event()  # never set: a wait with a deadline
     view = memoryview(data)
     beat()
     while view:
         try:
             view = view[os.write(pipe.fileno(), view) :]
         except BlockingIOError:
-            waiter.poll(TICK_S * MILLISECONDS)
+            if waiter.poll(TICK_S * MILLISECONDS):
+                gathering.wait(SHORTEST_GATHER_S)
             beat()
         except BrokenPipeError:
             return False

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import IO, Final
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from chalicelib.domain.backup import Compression
 from chalicelib.domain.block_digest import BlockDigest
@@ -16,10 +18,12 @@ from chalicelib.domain.errors import IntegrityFailed, Unsupported
 from chalicelib.engine.archive.digests import digest_archive
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import decoded
+from chalicelib.engine.crew import Crew, attend
 from chalicelib.engine.environment import LOCALE
 from chalicelib.engine.faults import scrub
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.pump import await_exit, feed, killed, widen
+from chalicelib.engine.relay import Relay
 from chalicelib.engine.stderr_tail import StderrTail
 from chalicelib.postgres_ports import ArchiveReport
 
@@ -29,26 +33,31 @@ PLAIN_END: Final = re.compile(
     rb"\n--\n-- PostgreSQL database dump complete\n--\n\n(?:\\unrestrict \w+\n\n)?\Z"
 )
 A_SCRIPT: Final = "a plain dump has no blocks; a proof digests its rows"
-UNREAD: Final = "pg_restore took only a part of the archive"
 TAIL_BYTES: Final = 4096
-SWALLOW_BYTES: Final = 1 << 20
 
 
 def check_custom(
     client: Client, chunks: Iterator[bytes], beat: Callable[[], None]
 ) -> ArchiveReport:
-    """Read an archive through pg_restore; IntegrityFailed unless it takes all of it silently."""
+    """Read an archive through pg_restore; IntegrityFailed unless it takes all of it silently.
+
+    One pass over the chunks serves pg_restore and our own reader, which takes the digests in a
+    thread beside it: with two processors the slower of both is what it takes.
+    """
     archive = _with_head(chunks, ARCHIVE_MAGIC)
-    with Child(_reader(client)) as child:
+    with Crew() as crew, closing(Relay()) as relay, Child(_reader(client)) as child:
         messages = StderrTail(child.stderr)
-        swallower = _Swallower(child.stdout)
-        fed = _Fed(child, archive, beat)
-        blocks, undigested = _digests(fed)
-        fed.finish()
-        code = await_exit(child, beat)
-    judge_reader(code, messages, was_taken=fed.was_taken)
+        digesting = _Digesting(relay, crew.start(partial(_digests, relay)), beat)
+        offered_bytes = _feed_both(child, archive, digesting)
+        judge_reader(await_exit(child, beat), messages, was_taken=True)
+        for chunk in archive:
+            # pg_restore had enough and says that all is well: our own reader judges the rest
+            digesting.take(chunk)
+        found = digesting.finish()
+    if found.data_end > offered_bytes:
+        raise IntegrityFailed("pg_restore stopped before the end of the archive")
     read_by = f"pg_restore {client.version}"
-    return ArchiveReport(swallower.total(), read_by, blocks, undigested)
+    return ArchiveReport(found.raw_bytes, read_by, found.blocks, found.undigested)
 
 
 def check_plain(
@@ -81,53 +90,72 @@ def _with_head(chunks: Iterator[bytes], head: bytes) -> Iterator[bytes]:
 
 
 def _reader(client: Client) -> Start:
+    # straight to nowhere: a pipe for what nobody reads would cost as much as decompressing it
     return Start(
-        [client.pg_restore, "--file=-"],
+        [client.pg_restore, f"--file={os.devnull}"],
         {**LOCALE, "HOME": "/nonexistent"},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
 
 
-def _digests(fed: _Fed) -> tuple[tuple[BlockDigest, ...], str | None]:
+@dataclass(frozen=True)
+class _Found:
+    """Say what our own reader found, and before which byte pg_restore must not stop."""
+
+    data_end: int
+    raw_bytes: int = 0
+    blocks: tuple[BlockDigest, ...] = ()
+    undigested: str | None = None
+
+
+def _digests(relay: Relay) -> _Found:
+    chunks = iter(relay)
     try:
-        return digest_archive(iter(fed)).blocks, None
+        found = digest_archive(chunks)
     except Unsupported as error:
-        # a codec or a version that pg_restore may know: it is the judge, and there are no digests
-        return (), error.message
-    except _ReaderGone:
-        return (), UNREAD
+        # a codec or a version that pg_restore may know: it alone is the judge, of every byte
+        for _ in chunks:
+            pass
+        return _Found(relay.given_bytes, undigested=error.message)
+    return _Found(found.data_end, found.sql_bytes, found.blocks)
 
 
-class _ReaderGone(Exception):
-    """The child takes no more; its exit code and its messages say why."""
+@dataclass(frozen=True)
+class _Digesting:
+    """Pass chunks to our own reader; what it finds wrong is raised here."""
+
+    relay: Relay
+    future: Future[_Found]
+    beat: Callable[[], None]
+
+    def take(self, chunk: bytes) -> None:
+        self.look()
+        self.relay.give(chunk, self.look)
+
+    def look(self) -> None:
+        self.beat()
+        if self.future.done():
+            self.future.result()
+
+    def finish(self) -> _Found:
+        self.relay.close()
+        return attend(self.future, self.beat)
 
 
-class _Fed:
-    """Hand every chunk to a child before passing it on."""
-
-    def __init__(self, child: Child, chunks: Iterator[bytes], beat: Callable[[], None]) -> None:
-        self._child = child
-        self._chunks = chunks
-        self._beat = beat
-        self.was_taken = True
-        widen(child.stdin)
-        os.set_blocking(child.stdin.fileno(), False)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.was_taken = feed(self._child.stdin, chunk, self._beat)
-            if not self.was_taken:
-                raise _ReaderGone
-            yield chunk
-
-    def finish(self) -> None:
-        """Hand over what is left, and the end."""
-        with suppress(_ReaderGone):
-            for _ in iter(self) if self.was_taken else ():
-                pass
-        self._child.stdin.close()
+def _feed_both(child: Child, archive: Iterator[bytes], digesting: _Digesting) -> int:
+    """Hand every chunk to both readers until pg_restore takes no more; return how much it got."""
+    widen(child.stdin)
+    os.set_blocking(child.stdin.fileno(), False)
+    offered_bytes = 0
+    for chunk in archive:
+        digesting.take(chunk)
+        offered_bytes += len(chunk)
+        if not feed(child.stdin, chunk, digesting.look):
+            break
+    child.stdin.close()
+    return offered_bytes
 
 
 def judge_reader(code: int, messages: StderrTail, *, was_taken: bool) -> None:
@@ -139,34 +167,3 @@ def judge_reader(code: int, messages: StderrTail, *, was_taken: bool) -> None:
         raise killed("pg_restore", code)
     if code != 0 or messages.has_trouble:
         raise IntegrityFailed(f"pg_restore cannot read the archive: {scrub(messages.text())}")
-    if not was_taken:
-        raise IntegrityFailed("there are bytes after the end of the archive")
-
-
-class _Swallower:
-    """Count the bytes of a pipe in a thread, moving them to nowhere inside the kernel."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        widen(pipe)
-        self._descriptor = os.dup(pipe.fileno())
-        self._total = 0
-        self._thread = threading.Thread(target=self._swallow, daemon=True, name="stdout")
-        self._thread.start()
-
-    def total(self) -> int:
-        self._thread.join()
-        return self._total
-
-    def _swallow(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            while size := self._move(nowhere):
-                self._total += size
-        finally:
-            os.close(nowhere)
-            os.close(self._descriptor)
-
-    def _move(self, nowhere: int) -> int:
-        if hasattr(os, "splice"):  # Linux
-            return os.splice(self._descriptor, nowhere, SWALLOW_BYTES)
-        return len(os.read(self._descriptor, SWALLOW_BYTES))

@@ -178,6 +178,16 @@ def test_a_reader_that_fails_passes_nothing(
         dumper.engine.check(Format.CUSTOM, Compression.GZIP, chunks, Bystander())
 
 
+def test_a_reader_that_stops_in_the_middle_and_says_all_is_well_passes_nothing(
+    dump: Callable[[Format, Compression], Dumped], tmp_path: Path
+) -> None:
+    dumped = dump(Format.CUSTOM, Compression.NONE)
+    lazy = Dumper(tmp_path / "lazy", stub_clients(tmp_path / "stub", "head -c 99999 >/dev/null"))
+
+    with pytest.raises(IntegrityFailed, match="stopped before the end"):
+        check(lazy, dumped, dumped.main)
+
+
 def test_the_script_in_each_codec_is_what_other_programs_unpack(
     dump: Callable[[Format, Compression], Dumped],
 ) -> None:

@@ -10,8 +10,11 @@ from typing import Final
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.engine.archive.byte_stream import ByteStream
 from chalicelib.engine.archive.toc import DataState, Toc, TocEntry
+from chalicelib.engine.archive.toc_reader import require_copy
 
 _OIDS: Final = 1 << 32
+_COPY_BEGINS: Final = 0
+"""The sign of the count of entries; no kind of block has this number."""
 
 
 class BlockKind(IntEnum):
@@ -68,7 +71,10 @@ def blocks(stream: ByteStream, toc: Toc) -> Iterator[tuple[Block, TocEntry]]:
     entry's block is missing, comes twice, or lies elsewhere than the table of contents says.
     """
     missing = {entry.dump_id for entry in toc.with_data}
-    while block := next_block(stream):
+    while missing or not _has_ended(stream, toc):
+        block = next_block(stream)
+        if block is None:
+            raise IntegrityFailed(f"the archive ends before the data of {len(missing)} entries")
         entry = toc.by_id.get(block.dump_id)
         if entry is None:
             skip(stream, block)
@@ -78,8 +84,15 @@ def blocks(stream: ByteStream, toc: Toc) -> Iterator[tuple[Block, TocEntry]]:
         require_block(block, entry)
         missing.remove(entry.dump_id)
         yield block, entry
-    if missing:
-        raise IntegrityFailed(f"the archive ends before the data of {len(missing)} entries")
+
+
+def _has_ended(stream: ByteStream, toc: Toc) -> bool:
+    """Tell whether nothing follows, after the copy of the entries that may."""
+    if not stream.at_end() and stream.peek() == _COPY_BEGINS:
+        require_copy(stream, toc)
+        if not stream.at_end():
+            raise IntegrityFailed("there are bytes after the end of the archive")
+    return stream.at_end()
 
 
 def require_block(block: Block | None, entry: TocEntry) -> None:

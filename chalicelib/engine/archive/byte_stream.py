@@ -57,6 +57,10 @@ class ByteStream:
         """Tell whether no byte is left."""
         return self._at == len(self._chunk) and not self._advance()
 
+    def peek(self) -> int:
+        """Return the next byte as a number and leave it; there must be one, see `at_end`."""
+        return self._chunk[self._at]
+
     def byte(self) -> int:
         """Return one byte as a number."""
         return self.take(1)[0]

@@ -23,6 +23,10 @@ from chalicelib.engine.archive.toc_reader import read_toc
 END_MARK: Final = b"\\.\n\n\n"
 """What pg_dump writes behind the rows of every table."""
 
+READ_BYTES: Final = 1 << 16
+"""What is decompressed at once: with 1 MiB a quarter of the time went into the page faults of ever
+new memory, and into copies of what was not taken yet."""
+
 _NEWLINES_OF_MARK: Final = END_MARK.count(b"\n")
 _HELD_BYTES: Final = len(END_MARK) + 1
 
@@ -39,6 +43,18 @@ class ArchiveDigests:
         """All COPY text and large objects."""
         return sum(block.raw_bytes for block in self.blocks)
 
+    @property
+    def sql_bytes(self) -> int:
+        """All of that, and the statements."""
+        statements = sum(len(one.definition) + len(one.copy_statement) for one in self.toc.entries)
+        return statements + self.raw_bytes
+
+    @property
+    def data_end(self) -> int:
+        """Where the last block has ended."""
+        ends = (block.offset + block.stored_bytes for block in self.blocks)
+        return max(ends, default=self.toc.size_bytes)
+
 
 @dataclass(frozen=True)
 class TextDigest:
@@ -51,10 +67,16 @@ class TextDigest:
 
 def digest_archive(chunks: Iterator[bytes]) -> ArchiveDigests:
     """Read a whole archive; IntegrityFailed unless all of it is there and fits together."""
-    stream = ByteStream(chunks)
+    stream = ByteStream(_cut(chunks))
     toc = read_toc(stream)
     reader = _BlockReader(stream, toc.header.codec, codec_of(toc))
     return ArchiveDigests(toc, tuple(reader.read(b, entry) for b, entry in blocks(stream, toc)))
+
+
+def _cut(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), READ_BYTES):
+            yield chunk[start : start + READ_BYTES]
 
 
 def digest_copy_text(text: Iterator[bytes]) -> TextDigest:
@@ -63,7 +85,9 @@ def digest_copy_text(text: Iterator[bytes]) -> TextDigest:
     newlines = raw_bytes = 0
     held = b""
     for piece in text:
-        newlines += piece.count(b"\n")
+        # bytes.count looks at every byte by itself; this finds newlines by memchr, and removing is
+        # the only call that does so and tells how many there were: four times as fast
+        newlines += len(piece) - len(piece.replace(b"\n", b""))
         raw_bytes += len(piece)
         # a short piece cannot tell the mark from the rows, and is joined to what was held
         whole = piece if len(piece) >= _HELD_BYTES else held + piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -40,24 +41,44 @@ def read_toc(stream: ByteStream) -> Toc:
     another version, format or codec than we read.
     """
     header = _header(stream)
+    entries, positions = _entries(stream, header.version)
+    return Toc(header, tuple(entries.values()), stream.position, positions)
+
+
+def require_copy(stream: ByteStream, toc: Toc) -> None:
+    """Read the entries once more; IntegrityFailed when they say something else.
+
+    Behind the last block that is what `pg_dump -Fc > FILE` leaves since version 16: it opens its
+    output for appending, so that the entries with their offsets do not replace those without.
+    """
+    copies, _ = _entries(stream, toc.header.version)
+    if tuple(map(_unplaced, copies.values())) != tuple(map(_unplaced, toc.entries)):
+        raise IntegrityFailed("the archive ends in another table of contents than it begins with")
+
+
+def _unplaced(entry: TocEntry) -> TocEntry:
+    return replace(entry, data_state=DataState.NO_DATA, offset=0)
+
+
+def _entries(stream: ByteStream, version: Version) -> tuple[dict[int, TocEntry], dict[int, int]]:
     # the count is never used to set memory aside: a wrong one meets the end of the bytes
-    count = stream.integer()
+    start, count = stream.position, stream.integer()
     if count < 0:
         raise IntegrityFailed("the archive claims a negative number of entries")
     entries: dict[int, TocEntry] = {}
     positions: dict[int, int] = {}
     for _ in range(count):
-        entry, position = _entry(stream, header.version)
+        entry, position = _entry(stream, version)
         if entry.dump_id in entries:
             raise IntegrityFailed(f"two entries of the archive have the id {entry.dump_id}")
-        if stream.position > MAX_TOC_BYTES:
+        if stream.position - start > MAX_TOC_BYTES:
             # not damage: every byte of it was there, and pg_restore may have the memory
             raise Unsupported(
                 f"the table of contents is longer than {MAX_TOC_BYTES} bytes",
                 hint="Use pg_restore for this archive.",
             )
         entries[entry.dump_id], positions[entry.dump_id] = entry, position
-    return Toc(header, tuple(entries.values()), stream.position, positions)
+    return entries, positions
 
 
 def _header(stream: ByteStream) -> Header:

@@ -89,6 +89,20 @@ def test_a_file_knows_its_offsets_and_a_pipe_does_not(dump: Dump, tmp_path: Path
     assert [one.offset for one in filed.blocks] == [one.offset for one in piped.blocks]
 
 
+@pytest.mark.parametrize("level", ["0", "1"])
+def test_a_dump_redirected_into_a_file_is_whole(
+    dump: Dump, server: LocalPostgres, source: Connection, tmp_path: Path, level: str
+) -> None:
+    path = tmp_path / "a.dump"
+    argv = [str(server.bin_dir / "pg_dump"), "--format=custom", f"--compress={level}"]
+
+    with path.open("wb") as file:
+        subprocess.run(argv, env=client_environment(source), stdout=file, check=True)
+
+    into_a_pipe = read(dump(f"--compress={level}"))
+    assert known(read(path.read_bytes())) == known(into_a_pipe)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -171,6 +185,10 @@ def selected(source: Connection, table: str, limit: int) -> tuple[tuple[str | No
 
 def read(data: bytes) -> ArchiveDigests:
     return digest_archive(pieces(data, 1 << 20))
+
+
+def known(found: ArchiveDigests) -> list[tuple[str, str]]:
+    return [(one.name, one.sha256) for one in found.blocks]
 
 
 def facts(block: BlockDigest) -> tuple[int | None, int, str]:

@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import zstandard
@@ -234,6 +235,26 @@ def test_a_block_that_comes_twice_is_integrity_failed() -> None:
 
     with pytest.raises(IntegrityFailed, match="too many"):
         digests(made.data + Writer().block(Entry(10, rows=ROWS)))
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_copy_of_the_entries_may_follow_the_last_block(writer: Writer) -> None:
+    piped = small_archive(replace(writer, located=False))
+    made = small_archive(writer)
+    listed = made.data[len(writer.header()) : made.toc_bytes]
+
+    assert digests(piped.data + listed).blocks == digests(piped).blocks
+
+
+@pytest.mark.parametrize("place", [0, 1, 30, -30])
+def test_another_end_than_such_a_copy_is_integrity_failed(place: int) -> None:
+    made = small_archive()
+    listed = bytearray(made.data[len(Writer().header()) : made.toc_bytes])
+    listed[place] ^= 1
+
+    for tail in (bytes(listed), bytes(listed[:-1]), bytes([*listed, 0])):
+        with pytest.raises(IntegrityFailed):
+            digests(made.data + tail)
 
 
 def rows_read(data: bytes) -> list[tuple[int | None, str]]:
