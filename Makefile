@@ -30,8 +30,9 @@ format: $(STAMP)
 test: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run-lanes
 
+# less of it: make bench BENCH="--only archive --gigabytes 0.1 --repetitions 1"
 bench: $(STAMP)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak all

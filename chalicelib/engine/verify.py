@@ -167,3 +167,5 @@ def judge_reader(code: int, messages: StderrTail, *, was_taken: bool) -> None:
         raise killed("pg_restore", code)
     if code != 0 or messages.has_trouble:
         raise IntegrityFailed(f"pg_restore cannot read the archive: {scrub(messages.text())}")
+    if not was_taken:
+        raise IntegrityFailed("pg_restore stopped before the end of the archive")
