@@ -30,6 +30,7 @@ from chalicelib.services.artefact_upload import ArtefactUpload
 from tests.bench.harness import Row, interleaved, ratio
 from tests.bench.stream import TABLES, load
 from tests.support.dumping import client_environment
+from tests.support.waiting import await_that
 
 SPEED_LIMIT: Final = 1 / 0.9
 """Verification has at least 0.9 of the throughput of pg_restore -f /dev/null."""
@@ -41,6 +42,8 @@ RSS_LIMIT_MB: Final = 150
 JOBS: Final = 2
 SMALL_TABLES: Final = 500
 """Tables without rows: they make the head of an archive long."""
+SETTINGS: Final = LocalSettings(durable=False, options=(("autovacuum", "off"),))
+"""What the server does by itself must not count for a dump; tables are analysed by the load."""
 UNREACHED: Final = "no limit: two hashes and a step of Python per row beside a reader that copies"
 
 
@@ -48,7 +51,7 @@ def rows(gigabytes: float, repetitions: int) -> list[Row]:
     """Load the data once, dump them twice, then run everything on these."""
     newest = max(find_servers(), key=lambda programs: programs.version)
     with (
-        LocalPostgres(newest, LocalSettings(durable=False)) as server,
+        LocalPostgres(newest, SETTINGS) as server,
         tempfile.TemporaryDirectory() as folder,
     ):
         load(server, gigabytes)
@@ -222,16 +225,21 @@ class ArchiveBench:
 
     @contextmanager
     def _server_time(self) -> Iterator[list[float]]:
-        # of the postmaster, of the processes it has now, and of those it had
+        # A session counts for the postmaster once that has reaped it, so wait for this to happen.
         spent: list[float] = []
+        others = {child.pid for child in self._postmaster.children()}
         before = self._spent_s()
         yield spent
+        await_that(lambda: {child.pid for child in self._postmaster.children()} <= others)
         spent.append(self._spent_s() - before)
 
+    @property
+    def _postmaster(self) -> psutil.Process:
+        return psutil.Process(self.server.pid)
+
     def _spent_s(self) -> float:
-        postmaster = psutil.Process(self.server.pid)
-        own = postmaster.cpu_times()
-        living = [child.cpu_times() for child in postmaster.children()]
+        own = self._postmaster.cpu_times()
+        living = [child.cpu_times() for child in self._postmaster.children()]
         ended = own.children_user + own.children_system
         return float(sum(one.user + one.system for one in (own, *living)) + ended)
 
