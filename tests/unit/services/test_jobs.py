@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.backup import Backup, BackupOptions, Status
-from chalicelib.domain.errors import NotFound, SourceUnreachable
+from chalicelib.domain.errors import Internal, NotFound, SourceUnreachable
 from chalicelib.domain.execution import Work
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.object_keys import artefact_key
@@ -114,6 +114,28 @@ def test_a_later_verification_that_fails_takes_the_shield_away(world: World) -> 
     assert job.error is not None
     assert job.error.code == "integrity_failed"
     assert (after.status, after.validated) == (Status.COMPLETED, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "validated"),
+    [(b"damaged", "integrity_failed", False), (None, "internal", True)],
+)
+def test_a_client_that_breaks_down_over_damage_is_told_from_one_that_just_does(
+    world: World, content: bytes | None, code: str, *, validated: bool
+) -> None:
+    done = completed(world)
+    if content is not None:
+        damage(world, artefact_key(done, "database.dump"), content)
+    world.engine.checking = breaking_down
+
+    job = run_job(world, JobKind.VERIFY, backup_id=done.id)
+
+    assert job.error is not None
+    assert (job.error.code, world.backup(done).validated) == (code, validated)
+
+
+def breaking_down() -> None:
+    raise Internal("pg_restore was ended by signal 11")
 
 
 def damage(world: World, key: str, content: bytes | None) -> None:
