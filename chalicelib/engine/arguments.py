@@ -27,15 +27,22 @@ PARTS: Final = {
     BackupType.SCHEMA: ("--schema-only",),
     BackupType.DATA: ("--data-only",),
 }
+BESIDE_DATA: Final = ("--section=pre-data", "--section=post-data", "--no-blobs")
+"""As --schema-only, and the commands that fill materialized views: --data-only leaves them out too,
+so that they would come back empty. Large objects lie in the data."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Say what one run of pg_dump makes; `part` is full, schema or data."""
+    """Say what one run of pg_dump makes; `part` is full, schema or data.
+
+    `is_beside_data` says of a schema that a dump of the data lies beside it.
+    """
 
     part: BackupType
     file_format: Format
     compression: Compression
+    is_beside_data: bool = False
 
     @property
     def compression_by_client(self) -> Compression:
@@ -56,5 +63,5 @@ def dump_arguments(
         f"--lock-wait-timeout={math.ceil(lock_timeout_s * 1000)}",
         "--no-password",
         "--verbose",
-        *PARTS[stream.part],
+        *(BESIDE_DATA if stream.is_beside_data else PARTS[stream.part]),
     ]

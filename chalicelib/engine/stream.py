@@ -202,7 +202,7 @@ class _Run:
 
     def _schema_stream(self) -> Stream:
         codec = self._plan.compression if self._plan.format is Format.CUSTOM else Compression.GZIP
-        return Stream(BackupType.SCHEMA, Format.CUSTOM, codec)
+        return Stream(BackupType.SCHEMA, Format.CUSTOM, codec, is_beside_data=True)
 
     def _stream(
         self, stream: Stream, snapshot: Snapshot, sink: Sink, counter: threading.Event | None

@@ -32,7 +32,7 @@ _OURS: Final[LiteralString] = """
 _TABLES: Final[LiteralString] = """
     SELECT n.nspname, c.relname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND {}
+    WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND {}
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
         AND d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 1, 2
@@ -128,8 +128,9 @@ _KINDS: Final[tuple[tuple[str, LiteralString], ...]] = (
     (
         "comments",
         """
-        SELECT quote_literal(d.description) || d.objsubid
+        SELECT concat_ws(' ', n.nspname, c.relname, a.attname, quote_literal(d.description))
         FROM pg_description d JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 1259
+        LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND a.attnum > 0
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE true
         """,
     ),

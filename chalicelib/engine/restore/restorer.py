@@ -311,12 +311,12 @@ class _Restore:
 
     def _commands(self) -> Iterator[Command]:
         source = self._request.source
-        if source.format is Format.PLAIN:
-            yield self._script()
-        elif source.schema is None:
-            yield self._archive(source.main, Stage(source.main.path, self._use_list()))
-        else:
+        if source.schema is not None:
             yield from self._both(source.main, source.schema)
+        elif source.format is Format.PLAIN:
+            yield self._script()
+        else:
+            yield self._archive(source.main, Stage(source.main.path, self._use_list()))
 
     def _both(self, rows: RestoreFile, definitions: RestoreFile) -> Iterator[Command]:
         selection = self._options.selection
@@ -324,7 +324,8 @@ class _Restore:
             yield self._archive(definitions, Stage(definitions.path, section="pre-data"))
         if not selection.schema_only:
             # all of it: archives before PostgreSQL 17 make large objects ahead of the data
-            yield self._archive(rows, Stage(rows.path))
+            is_script = self._request.source.format is Format.PLAIN
+            yield self._script() if is_script else self._archive(rows, Stage(rows.path))
         if not selection.data_only:
             yield self._archive(definitions, Stage(definitions.path, section="post-data"))
 

@@ -90,7 +90,7 @@ def test_the_recovery_text_names_checksum_and_command(world: World) -> None:
 
     text = b"".join(world.adapters.store.read(artefact_key(done, "RECOVERY.md"))).decode()
     assert digest(DUMP) in text
-    assert "pg_restore --exit-on-error --no-owner --dbname=TARGET database.dump" in text
+    assert "pg_restore --exit-on-error --dbname=TARGET database.dump" in text
 
 
 def test_steps_leave_an_audit_trail_without_secrets(world: World) -> None:
