@@ -13,6 +13,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.estimate import Expectation, LockHeld, OpenTransaction
 from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.object_keys import SCHEMA_DUMP
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
 from chalicelib.domain.restore import Preflight, RestoreOptions, RestoreReport, TargetState
@@ -272,9 +273,11 @@ class RestoreSource:
         cls, manifest: Manifest, files: Sequence[RestoreFile], *, is_ours: bool
     ) -> RestoreSource:
         """Return what a manifest describes; `files` are its artefacts, in its order."""
+        # a proven backup has the proof's reports among them
+        by_name = {one.name: file for one, file in zip(manifest.artefacts, files, strict=False)}
         return cls(
             main=files[0],
-            schema=files[1] if len(files) > 1 else None,
+            schema=by_name.get(SCHEMA_DUMP),
             type=manifest.type,
             format=manifest.format,
             compression=manifest.compression,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, LiteralString
 
 import httpx
 
@@ -28,6 +28,7 @@ from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.server_programs import ServerPrograms, find_servers
 from chalicelib.local.comparison import Contents, Difference, compare, contents
+from chalicelib.local.demo_inside import Caller, fields_of, largest_table, tree
 from chalicelib.local.demo_report import DemoReport
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
 from chalicelib.local.sample_data import load
@@ -36,6 +37,8 @@ from chalicelib.settings import Settings
 
 SOURCE: Final = "shop"
 RESTORED: Final = "shop_restored"
+ALONE: Final = "shop_one_table"
+SAMPLE_TABLE: Final = "shop.orders"
 TIMEOUT_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.3
 SESSION: Final = SessionOptions(application_name="holdfast demo", lock_timeout_s=60.0)
@@ -70,6 +73,7 @@ class Demo:
         self._show = show
         self._check = check
         self._seconds: dict[str, float] = {}
+        self._alone: tuple[Difference, ...] = ()
 
     def run(self) -> DemoReport:
         """Do everything and clear everything away, whatever happens."""
@@ -79,9 +83,9 @@ class Demo:
             server = stack.enter_context(LocalPostgres(_programs(), LocalSettings(durable=False)))
             self._say(f"a PostgreSQL {server.version} of our own runs on port {server.port}")
             source = self._source(server)
-            backup, dump = self._backed_up(source, folder)
+            backup, dump = self._backed_up(source, server, folder)
             target = self._restored(server, dump, folder)
-            differences = self._compared(source, target)
+            differences = self._compared(source, target) + self._alone
         kept = folder if self._request.keep else None
         return DemoReport(
             differences=differences,
@@ -106,7 +110,9 @@ class Demo:
         self._check()
         return server.connection(SOURCE)
 
-    def _backed_up(self, source: Connection, folder: Path) -> tuple[dict[str, Any], Path]:
+    def _backed_up(
+        self, source: Connection, server: LocalPostgres, folder: Path
+    ) -> tuple[dict[str, Any], Path]:
         settings = _own_settings(self._request.settings, folder / "data")
         # any free port: a service of the user's own may have the usual one
         place = Place(settings, self._request.environment, port=0)
@@ -116,6 +122,8 @@ class Demo:
             headers = {"Authorization": f"Bearer {token}"}
             with httpx.Client(base_url=service.url, headers=headers, timeout=TIMEOUT_S) as http:
                 backup = self._backup(http, service, source)
+                caller = Caller(http, service, self._check)
+                self._alone = self._one_table(caller, backup["id"], source, server)
                 dump = self._downloaded(http, backup, folder)
         return backup, dump
 
@@ -148,6 +156,39 @@ class Demo:
             self._show(Progress.model_validate({"id": backup["id"], **shown}))
         return backup["status"] in ENDED
 
+    def _one_table(
+        self, caller: Caller, backup_id: str, source: Connection, server: LocalPostgres
+    ) -> tuple[Difference, ...]:
+        """Show the contents, restore one table into a database of its own, compare that."""
+        with self._timed("look"):
+            found = caller.contents(backup_id)
+        for line in tree(found):
+            self._say(line)
+        foreign = self._request.source is not None
+        table = largest_table(found) if foreign else SAMPLE_TABLE
+        if table is None:
+            return ()
+        _create(server, ALONE)
+        with self._timed("one table"):
+            restore = caller.restored(backup_id, table, server.connection(ALONE))
+        if restore["status"] != "completed":
+            told = f"{table} was not restored alone: {restore['error']['message']}"
+            if not foreign:
+                raise Internal(told, hint=restore["error"]["hint"])
+            # what it needs besides, such as types and extensions, is not brought along
+            self._say(told)
+            return ()
+        difference = self._compared_alone(table, source, server.connection(ALONE))
+        verdict = "equal" if difference.equal else "DIFFERENT"
+        self._say(f"restored {table} alone into {ALONE}: {verdict}")
+        return (difference,)
+
+    def _compared_alone(self, table: str, source: Connection, target: Connection) -> Difference:
+        restored = self._contents(target).tables
+        name, facts = next(iter(restored.items()), (table, None))
+        whole = self._contents(source).tables.get(name)
+        return Difference(f"{name}, restored alone", whole, facts)
+
     def _downloaded(self, http: httpx.Client, backup: dict[str, Any], folder: Path) -> Path:
         link = _answer(http.post(f"/v1/backups/{backup['id']}/links", json={}))
         target = folder / "downloaded.dump"
@@ -160,9 +201,7 @@ class Demo:
 
     def _restored(self, server: LocalPostgres, dump: Path, folder: Path) -> Connection:
         self._check()
-        with _session(server.connection()) as session:
-            # template0, as pg_restore's manual asks: template1 may hold things of its own
-            session.execute(f"CREATE DATABASE {RESTORED} TEMPLATE template0")
+        _create(server, RESTORED)
         target = server.connection(RESTORED)
         with self._timed("restore"):
             said = self._pg_restore(server, target, dump, folder)
@@ -204,6 +243,12 @@ class Demo:
         begun = time.monotonic()
         yield
         self._seconds[step] = time.monotonic() - begun
+
+
+def _create(server: LocalPostgres, database: LiteralString) -> None:
+    with _session(server.connection()) as session:
+        # template0, as pg_restore's manual asks: template1 may hold things of its own
+        session.execute(f"CREATE DATABASE {database} TEMPLATE template0")
 
 
 def _restore_start(
@@ -267,8 +312,7 @@ def _proof(verification: dict[str, Any]) -> str:
 
 
 def _project(source: Connection) -> dict[str, object]:
-    endpoint = source.endpoint.model_dump(mode="json", exclude_none=True)
-    return {**endpoint, "password": source.password, "tags": {"made-by": "demo"}}
+    return {**fields_of(source), "tags": {"made-by": "demo"}}
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

@@ -42,6 +42,18 @@ def test_the_demo_ends_with_all_equal_and_leaves_nothing(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.postgres
+def test_the_demo_shows_a_proof_the_contents_and_one_table_restored(tmp_path: Path) -> None:
+    done = _demo(tmp_path, "--rows-mb", "2", "--data", "work")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "proof: equal" in done.stdout
+    assert "products" in one_line(done.stdout, "  shop: ")
+    alone = "restored shop.orders alone into shop_one_table: equal"
+    assert one_line(done.stdout, "restored shop") == alone
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
 def test_a_database_of_ones_own_can_be_the_source(
     tmp_path: Path, database: Callable[..., Connection], postgres15: LocalPostgres
 ) -> None:
@@ -54,8 +66,14 @@ def test_a_database_of_ones_own_can_be_the_source(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the source is DATABASE_URL" in done.stdout
     assert "proof: equal" in done.stdout
+    assert '"."' in one_line(done.stdout, "alone")
     assert "all is equal" in done.stdout
     assert list((tmp_path / "work").glob("*/downloaded.dump")) != []
+
+
+def one_line(text: str, start: str) -> str:
+    (found,) = [line for line in text.splitlines() if start in line and "  equal" not in line]
+    return found
 
 
 @pytest.fixture

@@ -57,6 +57,16 @@ def test_what_was_counted_in_the_dumps_snapshot_is_what_is_compared(world: World
     assert (request.source.counts.rows, request.source.is_ours) == (42, True)
 
 
+@pytest.mark.parametrize(("kind", "has_schema"), [("full", False), ("data", True)])
+def test_the_reports_of_a_proof_are_not_taken_for_definitions(
+    world: World, kind: str, *, has_schema: bool
+) -> None:
+    world.run_restore(world.request_restore(world.completed(type=kind, verification="proof")))
+
+    (request,) = world.restorer.requests
+    assert (request.source.schema is not None) is has_schema
+
+
 def test_nothing_is_left_in_scratch(world: World) -> None:
     world.run_restore(world.request_restore(world.completed()))
 
