@@ -168,4 +168,4 @@ def judge_reader(code: int, messages: StderrTail, *, was_taken: bool) -> None:
     if code != 0 or messages.has_trouble:
         raise IntegrityFailed(f"pg_restore cannot read the archive: {scrub(messages.text())}")
     if not was_taken:
-        raise IntegrityFailed("pg_restore stopped before the end of the archive")
+        raise IntegrityFailed("there are bytes after the end of the archive")
