@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from chalicelib.domain.audit import AuditEvent
+from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.errors import RevisionConflict
+from chalicelib.domain.notices import NoticeKind
 from chalicelib.domain.record import Insert, Record, Replace, Write
 from chalicelib.domain.runs import Stamp
 from chalicelib.ports import Catalog, Clock, Ids
@@ -50,6 +51,24 @@ class Ledger:
                 subject_id=subject_id,
                 project_id=project_id,
                 details=details,
+            )
+        )
+
+    def notice(
+        self, kind: NoticeKind, subject_id: str, project_id: str = "", **body: str
+    ) -> Insert:
+        """Return the write that tells the world; it goes into the commit it speaks of.
+
+        `body` may hold `name`, `code`, `message` and `hint`, and must hold no secret.
+        """
+        return Insert(
+            Notice(
+                id=self.ids.new(),
+                at=self.clock.now(),
+                event=kind.value,
+                subject_id=subject_id,
+                project_id=project_id,
+                body=body,
             )
         )
 
