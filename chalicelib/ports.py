@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol, TypeVar
 
 from chalicelib.domain.audit import Notice
+from chalicelib.domain.channel import ChannelAddress
 from chalicelib.domain.execution import Work
 from chalicelib.domain.manifest import Signature
+from chalicelib.domain.message import Message
 from chalicelib.domain.record import Page, Query, Record, Write
 
 R = TypeVar("R", bound=Record)
@@ -245,6 +247,17 @@ class Notifier(Protocol):
 
     def deliver(self, notice: Notice) -> None:
         """Hand one notice over; StorageFailed or SourceUnreachable when that failed."""
+        ...
+
+
+class Messenger(Protocol):
+    """Bring messages to channels of one kind."""
+
+    def send(self, address: ChannelAddress, message: Message) -> None:
+        """Hand one message over, within seconds; ChannelFailed when it was not taken.
+
+        What is raised, and what is logged meanwhile, holds nothing of the address.
+        """
         ...
 
 

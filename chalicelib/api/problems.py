@@ -21,6 +21,7 @@ STATUS: Final = MappingProxyType(
         # We are a gateway to the source: its failures are 502 and 504, whatever it calls them.
         "authentication_failed": 502,
         "cancelled": 409,
+        "channel_failed": 502,
         "conflict": 409,
         "deadline_exceeded": 504,
         "dump_failed": 502,

@@ -16,6 +16,7 @@ INTERRUPTED: Final = 130
 EXIT_CODES: Final = {
     "authentication_failed": FAILED,
     "cancelled": INTERRUPTED,
+    "channel_failed": FAILED,
     "conflict": FAILED,
     "deadline_exceeded": FAILED,
     "dump_failed": FAILED,

@@ -8,7 +8,7 @@ HoldfastError
 │   ├── StorageFailed, IntegrityFailed, ScratchTooSmall, RestoreFailed, NotVerified
 ├── RunError: the run itself
 │   ├── DumpFailed, WorkerLost, WorkerExhausted, LeaseLost
-│   └── DeadlineExceeded, Cancelled, Internal
+│   └── DeadlineExceeded, Cancelled, ChannelFailed, Internal
 └── RequestError: what was asked for
     ├── Unsupported, InvalidRequest, Unauthenticated, Forbidden
     └── NotFound, Conflict, RevisionConflict, RateLimited
@@ -203,6 +203,14 @@ class Cancelled(RunError):
 
     code = "cancelled"
     default_hint = "Nothing was kept; start a new backup when it suits."
+
+
+class ChannelFailed(RunError):
+    """A notice could not be handed to its channel."""
+
+    code = "channel_failed"
+    retryable = True
+    default_hint = "Check the channel's URL and that its receiver works, then test the channel."
 
 
 class Internal(RunError):

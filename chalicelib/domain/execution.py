@@ -11,3 +11,4 @@ class Work(StrEnum):
     BACKUP = "backup"
     JOB = "job"
     RESTORE = "restore"
+    NOTICES = "notices"

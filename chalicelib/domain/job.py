@@ -21,6 +21,7 @@ class JobKind(StrEnum):
     CONTENTS = "contents"
     ROWS = "rows"
     PREFLIGHT = "preflight"
+    CHANNEL_TEST = "channel-test"
 
 
 class RestoreArguments(Value):
@@ -43,10 +44,14 @@ class JobArguments(Value):
     table: str | None = None
     limit: int | None = None
     level: Asked | None = None
+    channel_id: str | None = None
 
 
 class Job(Record):
-    """One piece of work and its result; `result` is plain JSON whose shape the kind decides."""
+    """One piece of work and its result; `result` is plain JSON whose shape the kind decides.
+
+    What concerns the service itself has an empty project, which keys of some projects never see.
+    """
 
     kind: ClassVar[str] = "job"
     indexes: ClassVar[tuple[str, ...]] = ("project_id", "status")

@@ -107,7 +107,7 @@ def _failed(backup: Backup, stamp: Stamp, info: ErrorInfo) -> tuple[Write, ...]:
     done = runs.ended(
         backup, Status.FAILED, stamp, error=info, artefacts=(), checksum=None, validated=False
     )
-    return _terminal_writes(done, stamp, code=info.code, message=info.message)
+    return _terminal_writes(done, stamp, code=info.code, message=info.message, hint=info.hint)
 
 
 def cancelled(backup: Backup, stamp: Stamp) -> tuple[Write, ...]:

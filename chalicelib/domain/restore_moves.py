@@ -55,7 +55,7 @@ def failed(
         return cancelled(restore, stamp)
     info = _told(restore, error)
     done = runs.ended(restore, Status.FAILED, stamp, error=info, chore=_chore(restore))
-    return _terminal_writes(done, stamp, code=info.code, message=info.message)
+    return _terminal_writes(done, stamp, code=info.code, message=info.message, hint=info.hint)
 
 
 def cancelled(restore: Restore, stamp: Stamp) -> tuple[Write, ...]:

@@ -22,6 +22,7 @@ DEADLINES: Final = {
     JobKind.CONTENTS: timedelta(minutes=10),
     JobKind.ROWS: timedelta(minutes=10),
     JobKind.PREFLIGHT: timedelta(hours=12),
+    JobKind.CHANNEL_TEST: timedelta(minutes=2),
 }
 MAX_WAIT_S: Final = 20.0
 """API Gateway gives up after 29 s."""
@@ -46,19 +47,12 @@ class Jobs:
     ) -> Job:
         """Store a pending job for a project and start it; `job_id` is one made beforehand."""
         self.ledger.catalog.get(Project, project_id)
-        now = self.ledger.clock.now()
-        job = Job(
-            id=job_id or self.ledger.ids.new(),
-            job_kind=kind,
-            project_id=project_id,
-            arguments=arguments,
-            requested_by=actor,
-            created_at=now,
-            deadline=now + DEADLINES[kind],
-        )
-        self.ledger.catalog.commit([Insert(job)])
-        self.workflow.start(Work.JOB, job.id)
-        return self.get(job.id)
+        job = self._new(actor, kind, project_id, arguments)
+        return self._begin(job.model_copy(update={"id": job_id or job.id}))
+
+    def request_for_service(self, actor: str, kind: JobKind, arguments: JobArguments) -> Job:
+        """Store a pending job that belongs to no project and start it."""
+        return self._begin(self._new(actor, kind, "", arguments))
 
     def get(self, job_id: str) -> Job:
         """Return a job; NotFound when there is none."""
@@ -72,3 +66,23 @@ class Jobs:
             self.pause(0.1)
             job = self.get(job_id)
         return job
+
+    def _new(self, actor: str, kind: JobKind, project_id: str, arguments: JobArguments) -> Job:
+        now = self.ledger.clock.now()
+        return Job(
+            id=self.ledger.ids.new(),
+            job_kind=kind,
+            project_id=project_id,
+            arguments=arguments,
+            requested_by=actor,
+            created_at=now,
+            deadline=now + DEADLINES[kind],
+        )
+
+    def _begin(self, job: Job) -> Job:
+        asked = self.ledger.event(
+            job.requested_by, "job.requested", job.id, job.project_id, kind=job.job_kind.value
+        )
+        self.ledger.catalog.commit([Insert(job), asked])
+        self.workflow.start(Work.JOB, job.id)
+        return self.get(job.id)

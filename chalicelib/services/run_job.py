@@ -75,6 +75,7 @@ class JobRunner:
     owner: str
     span: Span = untraced
     preflighting: Callable[[Job, Watch], Preflight] | None = None
+    channel_test: Callable[[Job], dict[str, object]] | None = None
 
     def run(self, job_id: str) -> Job:
         """Do the work and keep its result or its error; a finished job is left as it is."""
@@ -209,6 +210,12 @@ class JobRunner:
         watch = _JobWatch(self.ledger.clock, job.deadline)
         return _as_json(Preflight, self.preflighting(job, watch))
 
+    def test_channel(self, job: Job) -> dict[str, Any]:
+        """Send a test notice to a channel."""
+        if self.channel_test is None:
+            raise Internal("this worker was built without a courier")
+        return self.channel_test(job)
+
     def _databases_of(self, project: Project) -> set[str]:
         same = (project.endpoint.host, project.endpoint.port)
         known: set[str] = set()
@@ -266,6 +273,7 @@ ACTIONS: Final[dict[JobKind, Callable[[JobRunner, Job], dict[str, Any]]]] = {
     JobKind.CONTENTS: JobRunner.contents,
     JobKind.ROWS: JobRunner.rows,
     JobKind.PREFLIGHT: JobRunner.preflight,
+    JobKind.CHANNEL_TEST: JobRunner.test_channel,
 }
 
 

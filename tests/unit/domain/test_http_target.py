@@ -16,7 +16,7 @@ from chalicelib.domain.public_hosts import check_public_host
     [
         ("https://hooks.example.org", HttpTarget("hooks.example.org", 443, "/")),
         ("https://hooks.example.org/a/b?c=d", HttpTarget("hooks.example.org", 443, "/a/b?c=d")),
-        ("https://hooks.example.org?c=d@e", HttpTarget("hooks.example.org", 443, "?c=d@e")),
+        ("https://hooks.example.org?c=d@e", HttpTarget("hooks.example.org", 443, "/?c=d@e")),
         ("https://hooks.example.org:8443/", HttpTarget("hooks.example.org", 8443, "/")),
         ("https://1.1.1.1/x", HttpTarget("1.1.1.1", 443, "/x")),
         ("https://[2606:4700::1111]:1024/x", HttpTarget("2606:4700::1111", 1024, "/x")),
