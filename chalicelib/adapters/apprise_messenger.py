@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,11 +51,14 @@ def _notified(notify: Callable[..., object], message: Message) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # Apprise logs URLs with their tokens, and Python prints what nobody handles.
+    # Apprise logs URLs with their tokens, and Python prints what nobody handles; it also loads all
+    # of its plugins at once, and what those import is not ours to mend.
     log = logging.getLogger("apprise")
     before = log.disabled
     log.disabled = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     finally:
         log.disabled = before

@@ -44,7 +44,7 @@ RECORDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
 )
 """Path parameters that name a record of a project; the record itself is handed to the handler."""
 
-PLAIN: Final = frozenset({"link_id", "key_id", "name", "token"})
+PLAIN: Final = frozenset({"link_id", "key_id", "channel_id", "name", "token"})
 """Path parameters handed over as text: what they name belongs to no project by itself, or is
 checked against the record named before them."""
 

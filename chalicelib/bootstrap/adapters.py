@@ -5,14 +5,16 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import random as chance
 from typing import Any
 
 from chalicelib.adapters.system import SystemClock, UlidIds
+from chalicelib.bootstrap.messengers import Messengers, messengers_of
 from chalicelib.bootstrap.postgres import postgres_engine, postgres_restorer
 from chalicelib.bootstrap.stores import directory_store, s3_store, unwatched
+from chalicelib.domain.channel import ChannelKind
 from chalicelib.domain.execution import Work
 from chalicelib.ports import (
     Catalog,
@@ -33,8 +35,9 @@ from chalicelib.settings import Settings
 class Adapters:
     """Hold one adapter per port; `engine` and `restorer` are made on first use.
 
-    `scratch` is the folder of downloads and password files. Without a `scheduler` the loop of this
-    machine, or the sweeper, looks for runs that are due.
+    `scratch` is the folder of downloads and password files; `messengers` bring notices to
+    channels, by their kind. Without a `scheduler` the loop of this machine, or the sweeper, looks
+    for runs that are due.
     """
 
     clock: Clock
@@ -49,6 +52,7 @@ class Adapters:
     restorer: Callable[[], Restorer]
     scratch: Path
     scheduler: Scheduler | None = None
+    messengers: Messengers = field(default_factory=dict)
 
 
 def embedded_adapters(settings: Settings) -> Adapters:
@@ -75,6 +79,7 @@ def embedded_adapters(settings: Settings) -> Adapters:
         engine=lambda: postgres_engine(settings, data / "scratch", clock),
         restorer=lambda: postgres_restorer(settings, data / "scratch", clock),
         scratch=data / "scratch",
+        messengers=messengers_of(settings, clock),
     )
 
 
@@ -89,7 +94,7 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     from chalicelib.adapters.aws.kms_signer import KmsSigner
     from chalicelib.adapters.aws.retrying_catalog import Patience, RetryingCatalog
     from chalicelib.adapters.aws.secrets_manager import SecretsManagerSecrets
-    from chalicelib.adapters.aws.sns_notifier import SnsNotifier
+    from chalicelib.adapters.aws.sns_notifier import SnsMessenger, SnsNotifier
     from chalicelib.adapters.aws.step_functions import StepFunctionsWorkflow
 
     place = Place(settings.region, settings.aws_endpoint)
@@ -105,9 +110,11 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     machines = {
         Work.BACKUP: settings.require("backup_machine"),
         Work.JOB: settings.require("job_machine"),
-        # one task that runs a worker with the work and the id of its input does for both
+        # one task that runs a worker with the work and the id of its input does for all
         Work.RESTORE: settings.require("job_machine"),
+        Work.NOTICES: settings.require("job_machine"),
     }
+    sns = watched("sns")
     return Adapters(
         clock=clock,
         ids=ids,
@@ -120,11 +127,15 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
             settings.require("signing_key"),
             settings.require("signing_public_key"),
         ),
-        notifier=SnsNotifier(watched("sns"), settings.require("topic")),
+        notifier=SnsNotifier(sns, settings.require("topic")),
         engine=lambda: postgres_engine(settings, Path(tempfile.gettempdir()), clock),
         restorer=lambda: postgres_restorer(settings, Path(tempfile.gettempdir()), clock),
         scratch=Path(tempfile.gettempdir()),
         scheduler=_scheduler(settings, watched),
+        messengers={
+            **messengers_of(settings, clock),
+            ChannelKind.SNS: lambda: SnsMessenger(sns),
+        },
     )
 
 

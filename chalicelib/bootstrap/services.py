@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from functools import cached_property
+from random import random as chance
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
+from chalicelib.bootstrap.messengers import chosen, place_of
 from chalicelib.bootstrap.stores import remote_link_signer
 from chalicelib.domain.job import Job
 from chalicelib.domain.public_hosts import check_public_endpoint
@@ -17,7 +19,10 @@ from chalicelib.ports import Redeemer
 from chalicelib.postgres_ports import Watch
 from chalicelib.services.access import OPERATOR, Access
 from chalicelib.services.backups import Backups
+from chalicelib.services.channels import Channels, ChannelTest
+from chalicelib.services.courier import Courier
 from chalicelib.services.deletions import Deletions
+from chalicelib.services.deliver_notices import NoticeRunner
 from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
@@ -138,7 +143,19 @@ class Services:
     @cached_property
     def outbox(self) -> Outbox:
         """The notices that wait."""
-        return Outbox(self.ledger, self.adapters.notifier)
+        return Outbox(self.ledger, self.adapters.notifier, self.courier)
+
+    @cached_property
+    def courier(self) -> Courier:
+        """What brings notices to channels."""
+        adapters = self.adapters
+        return Courier(self.ledger, adapters.secrets, chosen(adapters.messengers), chance)
+
+    @cached_property
+    def channels(self) -> Channels:
+        """The channels."""
+        place = place_of(self.settings)
+        return Channels(self.ledger, self.adapters.secrets, self.jobs, place)
 
     @cached_property
     def schedules(self) -> Schedules:
@@ -203,7 +220,12 @@ class Services:
             owner=owner,
             span=span,
             preflighting=self._preflight,
+            channel_test=ChannelTest(self.ledger, self.courier).run,
         )
+
+    def notice_runner(self) -> NoticeRunner:
+        """Return what delivers notices."""
+        return NoticeRunner(self.outbox, self.courier)
 
     def restore_runner(self, owner: str) -> RestoreRunner:
         """Return what runs one restore; `owner` names this worker in leases."""

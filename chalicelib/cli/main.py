@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "retention": "Show what retention would remove, and say when backups are right.",
     "keys": "Make, list and revoke API keys.",
     "gate": "Run COMMAND only behind a verified backup of its database.",
+    "channels": "Say where notices go: webhooks, chat, e-mail, pagers.",
 }
 
 

@@ -53,10 +53,10 @@ class Courier:
     messenger: Callable[[ChannelKind], Messenger]
     chance: Callable[[], float]
 
-    def deliver(self, budget_s: float = BUDGET_S) -> int:
+    def deliver(self, channels: tuple[Channel, ...], budget_s: float = BUDGET_S) -> int:
         """Try every delivery that is due, channel by channel; return how many were taken."""
         until = self.ledger.clock.monotonic() + budget_s
-        return sum(self._serve(channel, until) for channel in self.channels() if channel.enabled)
+        return sum(self._serve(channel, until) for channel in channels if channel.enabled)
 
     def is_waited_for(self) -> bool:
         """Tell whether any delivery is due."""

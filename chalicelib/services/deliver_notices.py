@@ -24,7 +24,7 @@ class NoticeRunner:
         """Do one round and return how many deliveries were taken; its id means nothing."""
         del work_id
         self.outbox.hand_on()
-        return self.courier.deliver(ROUND_S)
+        return self.courier.deliver(self.courier.channels(), ROUND_S)
 
     def fail(self, work_id: str, error: HoldfastError) -> None:
         """Leave things as they are: every delivery's record says where it stands."""

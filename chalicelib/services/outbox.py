@@ -40,17 +40,21 @@ class Outbox:
 
         Returns how many notices went to the notifier.
         """
-        handed = self.hand_on(limit)
+        channels = self._channels()
+        handed = self._hand_all_on(channels, limit)
         if self.courier is not None:
-            self.courier.deliver()
+            self.courier.deliver(channels)
         return handed
 
     def hand_on(self, limit: int = 100) -> int:
         """Hand up to `limit` waiting notices on; return how many went to the notifier."""
+        return self._hand_all_on(self._channels(), limit)
+
+    def _channels(self) -> tuple[Channel, ...]:
+        return self.courier.channels() if self.courier is not None else ()
+
+    def _hand_all_on(self, channels: tuple[Channel, ...], limit: int) -> int:
         waiting = self.ledger.catalog.find(Query(Notice, index=("state", WAITING), limit=limit))
-        if not waiting.items:
-            return 0
-        channels = self.courier.channels() if self.courier is not None else ()
         return sum(self._hand_on(notice, channels) for notice in reversed(waiting.items))
 
     def _hand_on(self, notice: Notice, channels: tuple[Channel, ...]) -> bool:

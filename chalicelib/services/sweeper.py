@@ -98,8 +98,16 @@ class Sweeper:
         self._finish_chores(report)
         self._forget(report)
         self._retain(report)
-        report.notices = self.outbox.drain()
+        report.notices = self.outbox.hand_on()
+        self._send_for_courier()
         return report
+
+    def _send_for_courier(self) -> None:
+        courier = self.outbox.courier
+        if courier is not None and courier.is_waited_for():
+            # channels are other people's servers: workers wait for those, the sweeper never does;
+            # one a minute, so that sweeps on each other's heels do not fill the queue
+            self.workflow.start(Work.NOTICES, f"{self.ledger.clock.now():%Y%m%dT%H%M}")
 
     def _reap_backups(self, report: SweepReport) -> None:
         for backup in self._all(Backup, ("status", Status.IN_PROGRESS.value)):

@@ -1,4 +1,4 @@
-"""Run one execution: `python -m chalicelib.worker backup|job|restore ID [PARENT_PID]`.
+"""Run one execution: `python -m chalicelib.worker backup|job|restore|notices ID [PARENT_PID]`.
 
 The process ends with its execution, so that nothing of one run can reach another: memory, files,
 connections, credentials. Exit code 0: the record is in a final state, whichever; 1: it is not.
@@ -101,6 +101,8 @@ def _runner(services: Services, work: Work, owner: str) -> Runner:
         return services.backup_runner(owner)
     if work is Work.RESTORE:
         return services.restore_runner(owner)
+    if work is Work.NOTICES:
+        return services.notice_runner()
     return services.job_runner(owner)
 
 

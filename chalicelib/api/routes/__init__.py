@@ -6,6 +6,7 @@ from typing import Final
 
 from chalicelib.api.routes import (
     backups,
+    channels,
     jobs,
     keys,
     links,
@@ -18,5 +19,16 @@ from chalicelib.api.routes import (
 from chalicelib.api.routing import ROUTES, Route
 
 # Each module registers its routes when it is imported; naming them here keeps that in one place.
-MODULES: Final = (system, projects, backups, restores, links, jobs, keys, schedules, retention)
+MODULES: Final = (
+    system,
+    projects,
+    backups,
+    restores,
+    links,
+    jobs,
+    keys,
+    schedules,
+    retention,
+    channels,
+)
 ALL: Final[tuple[Route, ...]] = tuple(ROUTES)

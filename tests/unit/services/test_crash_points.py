@@ -72,7 +72,7 @@ def test_a_sealed_backup_is_rolled_forward(world: World) -> None:
     backup = world.request()
     sealed = Fuse(10_000, after=True)
     run_until_crash(world, backup, sealed)
-    crashes = sealed.calls - 4
+    crashes = sealed.calls - 5
 
     again = world.request()
     run_until_crash(world, again, Fuse(crashes, after=True))
