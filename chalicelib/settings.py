@@ -32,6 +32,8 @@
 | HOLDFAST_SCHEDULE_GROUP | (none) | group of EventBridge Scheduler; without it sweeps start runs |
 | HOLDFAST_SCHEDULE_FUNCTION, HOLDFAST_SCHEDULE_ROLE | (none) | ARNs: what it calls, and as whom |
 | HOLDFAST_SCHEDULE_DEAD_LETTERS | (none) | ARN of the queue for calls that failed |
+| HOLDFAST_HEARTBEAT_URL | (none) | a dead-man's switch that is called after each healthy sweep |
+| HOLDFAST_METRICS | key | who may read /metrics: `key` (a viewer's) or `open` (everybody) |
 | HOLDFAST_AWS_ENDPOINT | (AWS) | another server for all services but S3 |
 """
 
@@ -51,6 +53,9 @@ PREFIX = "HOLDFAST_"
 
 PerMinute = Annotated[int, Field(ge=0, le=100_000)]
 ObjectLockSetting = Annotated[str, Field(pattern=r"^(GOVERNANCE|COMPLIANCE):[1-9][0-9]{0,4}$")]
+
+
+_NOT_FOR_WORKERS = {"url", "api_key", "heartbeat_url"}
 
 
 class Settings(BaseModel):
@@ -90,6 +95,8 @@ class Settings(BaseModel):
     schedule_function: str | None = None
     schedule_role: str | None = None
     schedule_dead_letters: str | None = None
+    heartbeat_url: SecretStr | None = None
+    metrics: Literal["key", "open"] = "key"
     aws_endpoint: str | None = None
     url: str | None = None
     api_key: SecretStr | None = None
@@ -127,7 +134,7 @@ class Settings(BaseModel):
     def to_environment(self) -> dict[str, str]:
         """Return the variables that make another process of ours read the same settings."""
         values = {
-            **self.model_dump(mode="json", exclude={"url", "api_key"}, exclude_none=True),
+            **self.model_dump(mode="json", exclude=_NOT_FOR_WORKERS, exclude_none=True),
             "data": str(self.data.absolute()),
             "client_dirs": os.pathsep.join(str(folder) for folder in self.client_dirs),
         }

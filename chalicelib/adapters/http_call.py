@@ -22,6 +22,7 @@ from chalicelib.ports import Clock, HostGuard
 CONNECT_TIMEOUT_S: Final = 5.0
 DEADLINE_S: Final = 10.0
 MAX_STATUS_LINE: Final = 1024
+SUCCESSES: Final = range(200, 300)
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
 
 
@@ -104,6 +105,23 @@ class HttpCaller:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Call a dead-man's switch."""
+
+    caller: HttpCaller
+    target: HttpTarget
+
+    def ping(self) -> None:
+        """Call it once; ChannelFailed unless it answers with success."""
+        status = self.caller.call(self.target, HttpRequest("GET"))
+        if status not in SUCCESSES:
+            raise ChannelFailed(
+                f"the dead-man's switch answered with status {status}",
+                hint="Check HOLDFAST_HEARTBEAT_URL.",
+            )
 
 
 def _written(target: HttpTarget, request: HttpRequest) -> bytes:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib import __version__
-from chalicelib.adapters.http_call import HttpCaller, HttpRequest
+from chalicelib.adapters.http_call import SUCCESSES, HttpCaller, HttpRequest
 from chalicelib.domain.channel import ChannelAddress
 from chalicelib.domain.errors import ChannelFailed
 from chalicelib.domain.http_target import HttpTarget
 from chalicelib.domain.message import Message
 
-SUCCESSES: Final = range(200, 300)
 REDIRECTS: Final = range(300, 400)
 
 

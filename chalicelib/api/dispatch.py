@@ -16,7 +16,16 @@ from pydantic import BaseModel
 
 from chalicelib.api.parsing import parse_body, parse_idempotency_key, parse_query, query_values
 from chalicelib.api.problems import Headers, Problem, Refused, problem_of, problem_response
-from chalicelib.api.routing import RECORDS, Allow, Call, RecordKind, Redirect, Route, hidden
+from chalicelib.api.routing import (
+    RECORDS,
+    Allow,
+    Call,
+    PlainText,
+    RecordKind,
+    Redirect,
+    Route,
+    hidden,
+)
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Actor, Role
 from chalicelib.domain.backup import Backup
@@ -28,6 +37,7 @@ from chalicelib.domain.schedule import Schedule
 from chalicelib.observability import described, log
 
 NOBODY: Final = Actor("nobody", Role.VIEWER, projects=())
+EVERYBODY: Final = Actor("everybody", Role.VIEWER)
 SERVER_ERROR: Final = 500
 
 
@@ -86,6 +96,9 @@ def _admitted(services: Services, allow: Allow, request: Request) -> Actor:
     if allow.role is None:
         services.rate_limits.stranger(address_of(request))
         return NOBODY
+    if allow.metrics and services.settings.metrics == "open":
+        services.rate_limits.stranger(_address(request))
+        return EVERYBODY
     # First who, then whether: the role a route needs is no news for people without a key.
     actor = _authenticated(services, request)
     services.rate_limits.request(actor)
@@ -157,6 +170,8 @@ def _visible(
 def _response(route: Route, services: Services, result: object) -> Response:
     if isinstance(result, Redirect):
         return Response("", {"Location": result.url}, route.success.status)
+    if isinstance(result, PlainText):
+        return Response(result.text, {"Content-Type": result.content_type}, route.success.status)
     if not isinstance(result, BaseModel):
         return Response("", {}, route.success.status)
     headers: Headers = {"Content-Type": "application/json"}

@@ -12,7 +12,7 @@ from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
 from chalicelib.api.requests.backups import OptionFields, VerifyRequest
 from chalicelib.api.requests.restores import RestoreRequest
 from chalicelib.api.requests.schedules import ScheduleFields
-from chalicelib.api.routing import RECORDS, Route
+from chalicelib.api.routing import RECORDS, PlainText, Route
 
 Json = dict[str, Any]
 
@@ -55,8 +55,9 @@ def document(routes: tuple[Route, ...], version: str) -> Document:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     # Queries are spelled out as parameters; as schemas they would only confuse.
-    for query in {route.query for route in routes}:
-        schemas.pop(query.__name__, None)
+    unwanted_models: set[type[BaseModel]] = {PlainText, *(route.query for route in routes)}
+    for unwanted in unwanted_models:
+        schemas.pop(unwanted.__name__, None)
     return Document(
         {
             "openapi": "3.1.0",
@@ -157,7 +158,9 @@ def _responses(route: Route) -> dict[str, Json]:
 
 def _success(route: Route) -> Json:
     success: Json = {"description": route.documentation[0] + "."}
-    if route.returns is not None:
+    if route.returns is PlainText:
+        success["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif route.returns is not None:
         success["content"] = {"application/json": {"schema": _reference(route.returns)}}
     if route.success.location is not None or route.redirects:
         location = {"schema": {"type": "string", "format": "uri-reference"}}

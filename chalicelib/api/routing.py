@@ -53,16 +53,21 @@ _PARAMETER: Final = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True)
 class Allow:
-    """Say who may call: a role, and whether the key must reach all projects. None is everybody."""
+    """Say who may call: a role, and whether the key must reach all projects. None is everybody.
+
+    With `metrics`, a setting of the service may open the route to everybody.
+    """
 
     role: Role | None
     everywhere: bool = False
+    metrics: bool = False
 
 
 PUBLIC: Final = Allow(None)
 VIEWER: Final = Allow(Role.VIEWER)
 OPERATOR: Final = Allow(Role.OPERATOR)
 ADMIN: Final = Allow(Role.ADMIN)
+METRICS: Final = Allow(Role.VIEWER, metrics=True)
 ADMIN_EVERYWHERE: Final = Allow(Role.ADMIN, everywhere=True)
 
 
@@ -85,6 +90,13 @@ class Redirect:
     """Send the caller to a URL that must not be kept."""
 
     url: str
+
+
+class PlainText(BaseModel):
+    """Be an answer that is no JSON."""
+
+    text: str
+    content_type: str = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True)

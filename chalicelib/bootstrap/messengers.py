@@ -21,6 +21,9 @@ TOPIC: Final = re.compile(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:(?P<name>[A-Za-z0-9_.-]{1,256})"
 )
 
+HEARTBEAT_DEADLINE_S: Final = 5.0
+"""The sweeper of one machine also starts its workers, which wait meanwhile."""
+
 Messengers = Mapping[ChannelKind, Callable[[], Messenger]]
 
 
@@ -56,6 +59,21 @@ def http_caller(settings: Settings, clock: Clock) -> HttpCaller:
 
     guard = PublicHosts(system_resolve, clock, threading.Event().wait)
     return HttpCaller(clock, guard if settings.guards_hosts else None)
+
+
+def heartbeat(settings: Settings, clock: Clock) -> Callable[[], None] | None:
+    """Return what calls the dead-man's switch; None where there is none."""
+    if settings.heartbeat_url is None:
+        return None
+    # whoever sets the environment may reach inner hosts anyway, so the guard is not asked
+    target = any_http_target(settings.heartbeat_url.get_secret_value())
+
+    def ping() -> None:
+        from chalicelib.adapters.http_call import Heartbeat, HttpCaller
+
+        Heartbeat(HttpCaller(clock, deadline_s=HEARTBEAT_DEADLINE_S), target).ping()
+
+    return ping
 
 
 def messengers_of(settings: Settings, clock: Clock) -> Messengers:

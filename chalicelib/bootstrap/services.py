@@ -8,7 +8,7 @@ from functools import cached_property
 from random import random as chance
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
-from chalicelib.bootstrap.messengers import chosen, place_of
+from chalicelib.bootstrap.messengers import chosen, heartbeat, place_of
 from chalicelib.bootstrap.stores import remote_link_signer
 from chalicelib.domain.job import Job
 from chalicelib.domain.public_hosts import check_public_endpoint
@@ -18,6 +18,7 @@ from chalicelib.observability import measure, span
 from chalicelib.ports import Redeemer
 from chalicelib.postgres_ports import Watch
 from chalicelib.services.access import OPERATOR, Access
+from chalicelib.services.audit_log import AuditLog
 from chalicelib.services.backups import Backups
 from chalicelib.services.channels import Channels, ChannelTest
 from chalicelib.services.courier import Courier
@@ -27,6 +28,7 @@ from chalicelib.services.due_runs import DueRuns
 from chalicelib.services.fetch_artefacts import Fetching, free_bytes_of
 from chalicelib.services.figures import Figures
 from chalicelib.services.gate import Gates
+from chalicelib.services.gauges import Gauges
 from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.links import Links, LinkSigner
@@ -47,9 +49,11 @@ from chalicelib.services.schedule_entries import ScheduleEntries
 from chalicelib.services.schedules import Schedules
 from chalicelib.services.sessions import Sessions
 from chalicelib.services.settle_runs import RunSettler
+from chalicelib.services.stats import Stats
 from chalicelib.services.sweep_schedules import ScheduleSweep
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.trusted_backup import TrustedBackups
+from chalicelib.services.watch_sweeps import SweepWatch
 from chalicelib.settings import Settings
 
 
@@ -174,6 +178,21 @@ class Services:
         return ScheduleEntries(self.adapters.scheduler)
 
     @cached_property
+    def stats(self) -> Stats:
+        """The statistics."""
+        return Stats(self.ledger)
+
+    @cached_property
+    def gauges(self) -> Gauges:
+        """How things stand now."""
+        return Gauges(self.ledger, self.stats)
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """What was done."""
+        return AuditLog(self.adapters.catalog)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         """The broom."""
         adapters = self.adapters
@@ -187,6 +206,7 @@ class Services:
             RestoreReaper(self.restores, adapters.workflow, adapters.scratch),
             ScheduleSweep(self.ledger, self.due_runs, self._schedule_entries),
             RetentionRounds(self.ledger, RetentionRun(self.ledger, Deletions(self.backups))),
+            SweepWatch(self.ledger, self.gauges, heartbeat(self.settings, adapters.clock)),
         )
 
     @cached_property

@@ -42,6 +42,8 @@ COMMANDS: Final = {
     "keys": "Make, list and revoke API keys.",
     "gate": "Run COMMAND only behind a verified backup of its database.",
     "channels": "Say where notices go: webhooks, chat, e-mail, pagers.",
+    "audit": "See who did what.",
+    "stats": "Show how backups went, project by project.",
 }
 
 

@@ -16,7 +16,7 @@ SUBJECTS: Final = {
     NoticeKind.BACKUP_FAILED: "Backup of {project} failed",
     NoticeKind.BACKUP_CANCELLED: "Backup of {project} was cancelled",
     NoticeKind.BACKUP_MISSED: "Backup of {project} did not run when it should have",
-    NoticeKind.PROOF_FAILED: "A backup of {project} failed its proof",
+    NoticeKind.PROOF_FAILED: "A backup of {project} failed its verification",
     NoticeKind.RESTORE_COMPLETED: "Restore of a backup of {project} completed",
     NoticeKind.RESTORE_FAILED: "Restore of a backup of {project} failed",
     NoticeKind.RESTORE_CANCELLED: "Restore of a backup of {project} was cancelled",

@@ -151,7 +151,9 @@ class Backups:
 
         def decide(backup: Backup) -> tuple[Write, ...]:
             changed = backup.model_copy(update=update)
-            return (Replace(changed), self._event(actor, changed, "backup.updated"))
+            pair = (backup, changed)
+            event = self.ledger.change(actor, "backup.updated", pair, backup.project_id)
+            return (Replace(changed), event)
 
         return self.ledger.apply(Backup, backup_id, decide)
 

@@ -142,10 +142,13 @@ class Channels:
             update["place"] = self.place(channel.channel_kind, changes.url.get_secret_value())
             self._readdress(channel, changes.url)
 
+        told = {"url": "changed"} if changes.url is not None else {}
+
         def decide(found: Channel) -> tuple[Write, ...]:
             update["updated_at"] = self.ledger.clock.now()
             changed = found.model_copy(update=update)
-            return (Replace(changed), self._event(actor, changed, "channel.updated"))
+            event = self.ledger.change(actor, "channel.updated", (found, changed), "", **told)
+            return (Replace(changed), event)
 
         return self.ledger.apply(Channel, channel_id, decide)
 

@@ -54,7 +54,7 @@ class Courier:
     chance: Callable[[], float]
 
     def deliver(self, channels: tuple[Channel, ...], budget_s: float = BUDGET_S) -> int:
-        """Try every delivery that is due, channel by channel; return how many were taken."""
+        """Try every delivery that is due, channel by channel; return how many were settled."""
         until = self.ledger.clock.monotonic() + budget_s
         return sum(self._serve(channel, until) for channel in channels if channel.enabled)
 
@@ -78,7 +78,7 @@ class Courier:
 
     def _serve(self, channel: Channel, until: float) -> int:
         taken = failures = 0
-        for delivery in self._oldest_first(channel):
+        for delivery in self._waiting(channel):
             if self.ledger.clock.monotonic() >= until or failures >= MAX_FAILURES_IN_A_ROW:
                 break
             if self._bring(channel, delivery):
@@ -87,7 +87,8 @@ class Courier:
                 failures += 1
         return taken
 
-    def _oldest_first(self, channel: Channel) -> Iterator[Delivery]:
+    def _waiting(self, channel: Channel) -> Iterator[Delivery]:
+        # the newest batch first, as lists are: of a backlog, today's news matter most
         while batch := self._due(channel, BATCH):
             yield from sorted(batch, key=lambda delivery: delivery.id)
 
@@ -114,7 +115,7 @@ class Courier:
         if now - delivery.created_at > MAX_AGE:
             error = delivery.error or ChannelFailed("nobody could deliver it in time").info
             self._keep(rules.given_up(delivery, now, error))
-            return False
+            return True  # settled, and the channel was not even asked
         claimed = self._claimed(delivery)
         if claimed is None:
             return True  # somebody else has it in hand

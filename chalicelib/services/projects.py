@@ -113,10 +113,14 @@ class Projects:
             if value is not None
         }
 
+        secret = {"password": "changed"} if changes.password is not None else {}
+
         def decide(project: Project) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
             changed = project.model_copy(update={**update, "updated_at": now})
-            return (Replace(changed), self._event(actor, changed, "project.updated"))
+            pair, told = (project, changed), {"name": changed.name, **secret}
+            event = self.ledger.change(actor, "project.updated", pair, project.id, **told)
+            return (Replace(changed), event)
 
         return self.ledger.apply(Project, project_id, decide)
 

@@ -30,10 +30,11 @@ from chalicelib.domain.estimate import RUNS, expected, is_similar
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.measure import require_equal, require_second_reading
+from chalicelib.domain.notices import NoticeKind
 from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Page, Query, Replace, Write
+from chalicelib.domain.record import Insert, Page, Query, Replace, Write
 from chalicelib.domain.restore import Preflight
 from chalicelib.ports import Clock, ObjectStore, Signer
 from chalicelib.postgres_ports import Engine, Estimate, SourceReport, Watch
@@ -61,6 +62,22 @@ class _JobWatch:
         del progress
         if self.clock.now() >= self.deadline:
             raise DeadlineExceeded("the job took longer than it may")
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """Hold what a verification found and keeps, or why it failed."""
+
+    found: Verification | None = None
+    kept: tuple[Artefact, ...] = ()
+    error: HoldfastError | None = None
+
+    def action(self, *, proof: bool) -> str:
+        """Return how the audit log calls it."""
+        if self.error is not None:
+            return "backup.unproven" if proof else "backup.unverified"
+        is_proven = self.found is not None and self.found.level is VerificationLevel.PROOF
+        return "backup.proven" if is_proven else "backup.verified"
 
 
 @dataclass(frozen=True)
@@ -150,10 +167,10 @@ class JobRunner:
                 reasons=(*reports[0].reasons, *left_open)[:MAX_REASONS],
             )
             found, kept = self._proven(job, (backup, manifest), found, watch)
-        except IntegrityFailed:
-            self._judge(backup.id, None)
+        except IntegrityFailed as error:
+            self._judge(job, backup.id, _Judgement(error=error))
             raise
-        self._judge(backup.id, found, kept)
+        self._judge(job, backup.id, _Judgement(found, kept))
         return {
             "backup_id": backup.id,
             "validated": True,
@@ -231,19 +248,30 @@ class JobRunner:
             if before is None:
                 return known
 
-    def _judge(
-        self, backup_id: str, found: Verification | None, kept: tuple[Artefact, ...] = ()
-    ) -> None:
+    def _judge(self, job: Job, backup_id: str, judgement: _Judgement) -> None:
         # a later verification that fails leaves `completed`, with validated=false
+        asked = job.arguments.level or Asked.ARCHIVE
+        action = judgement.action(proof=asked.proof_level is not None)
+
         def decide(backup: Backup) -> tuple[Write, ...]:
             update = {
-                "validated": found is not None,
-                "verification": found,
-                "artefacts": (*backup.artefacts, *kept),
+                "validated": judgement.found is not None,
+                "verification": judgement.found,
+                "artefacts": (*backup.artefacts, *judgement.kept),
             }
-            return (Replace(backup.model_copy(update=update)),)
+            event = self.ledger.event(
+                job.requested_by, action, backup.id, backup.project_id, job=job.id
+            )
+            told = [self._failed_proof(backup, judgement.error)] if judgement.error else []
+            return (Replace(backup.model_copy(update=update)), event, *told)
 
         self.ledger.apply(Backup, backup_id, decide)
+
+    def _failed_proof(self, backup: Backup, error: HoldfastError) -> Insert:
+        info = {"code": error.code, "message": error.message, "hint": error.hint}
+        return self.ledger.notice(
+            NoticeKind.PROOF_FAILED, backup.id, backup.project_id, name=backup.name, **info
+        )
 
     def _begin(self, job: Job) -> tuple[Write, ...]:
         if job.status is not Status.PENDING:

@@ -15,7 +15,9 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from chalicelib.domain import moves, runs
+from chalicelib.domain.audit import Notice
 from chalicelib.domain.backup import Backup, Chore, Status
+from chalicelib.domain.channel import KEEP_DELIVERIES, Delivery
 from chalicelib.domain.errors import Conflict, HoldfastError, IntegrityFailed, NotFound, WorkerLost
 from chalicelib.domain.execution import Work
 from chalicelib.domain.idempotency import Idempotency, day_of
@@ -31,11 +33,12 @@ from chalicelib.services.backups import Backups
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.lost_runs import LostRuns
-from chalicelib.services.outbox import Outbox
+from chalicelib.services.outbox import WAITING, Outbox
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.retention_rounds import RetentionRounds
 from chalicelib.services.seal import Seal
 from chalicelib.services.sweep_schedules import ScheduleSweep
+from chalicelib.services.watch_sweeps import SweepWatch
 
 ACTOR: Final = "sweeper"
 PENDING_GRACE: Final = timedelta(seconds=60)
@@ -81,6 +84,7 @@ class Sweeper:
     restores: RestoreReaper
     schedules: ScheduleSweep
     retention: RetentionRounds
+    watch: SweepWatch | None = None
 
     def sweep(self, *, starting: bool = True) -> SweepReport:
         """Do everything once, in an order in which each part profits from the one before.
@@ -100,6 +104,8 @@ class Sweeper:
         self._retain(report)
         report.notices = self.outbox.hand_on()
         self._send_for_courier()
+        if self.watch is not None:
+            self.watch.swept(len(report.problems))
         return report
 
     def _send_for_courier(self) -> None:
@@ -260,11 +266,16 @@ class Sweeper:
             keep=lambda job: job.status.is_terminal,
         )
         old_sessions = Query(Session, before_id=id_floor(now - LIFETIME), limit=PAGE)
+        told = id_floor(now - KEEP_DELIVERIES)
         removals = [
             *self.ledger.catalog.find(old_links).items,
             *self.ledger.catalog.find(old_sessions).items,
             *self.ledger.catalog.find(old_jobs).items,
             *self._old_requests(),
+            *self.ledger.catalog.find(
+                Query(Notice, before_id=told, limit=PAGE, keep=_is_over)
+            ).items,
+            *self.ledger.catalog.find(Query(Delivery, before_id=told, limit=PAGE)).items,
         ]
         for record in removals:
             self._remove(record, report)
@@ -300,6 +311,10 @@ def _noting(report: SweepReport, record: Record) -> Iterator[None]:
         yield
     except HoldfastError as error:
         report.problems.append(f"{record.kind} {record.id}: {error.code}: {error.message}")
+
+
+def _is_over(notice: Notice) -> bool:
+    return notice.state != WAITING
 
 
 def _clean(backup: Backup) -> tuple[Write, ...]:

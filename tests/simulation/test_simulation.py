@@ -24,7 +24,7 @@ from tests.simulation.shrink import parts_of, repeat, shrunk
 from tests.simulation.simulate import play
 
 PLANTED = {mutation.name: mutation for mutation in MUTATIONS}
-WORKER_CALLS = 67
+WORKER_CALLS = 68
 """Port calls of one worker that meets no fault; see the test that counts them."""
 
 

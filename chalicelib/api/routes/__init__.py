@@ -11,6 +11,7 @@ from chalicelib.api.routes import (
     keys,
     links,
     projects,
+    reports,
     restores,
     retention,
     schedules,
@@ -30,5 +31,6 @@ MODULES: Final = (
     schedules,
     retention,
     channels,
+    reports,
 )
 ALL: Final[tuple[Route, ...]] = tuple(ROUTES)
