@@ -97,7 +97,7 @@ def _admitted(services: Services, allow: Allow, request: Request) -> Actor:
         services.rate_limits.stranger(address_of(request))
         return NOBODY
     if allow.metrics and services.settings.metrics == "open":
-        services.rate_limits.stranger(_address(request))
+        services.rate_limits.stranger(address_of(request))
         return EVERYBODY
     # First who, then whether: the role a route needs is no news for people without a key.
     actor = _authenticated(services, request)

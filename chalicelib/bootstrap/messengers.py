@@ -105,8 +105,10 @@ def chosen(messengers: Messengers) -> Callable[[ChannelKind], Messenger]:
 
 def _topic(settings: Settings, arn: str) -> str:
     if settings.table is None:
-        raise Unsupported(
-            "topics of SNS are for installations on AWS", hint="Use a webhook or Apprise."
+        raise InvalidRequest(
+            "topics of SNS are for installations on AWS",
+            hint="Use a webhook or Apprise.",
+            field="kind",
         )
     found = TOPIC.fullmatch(arn)
     if found is None:

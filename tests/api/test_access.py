@@ -111,6 +111,16 @@ TABLE = {
     "create_key": ("admin", "unlimited"),
     "list_keys": ("admin", "unlimited"),
     "revoke_key": ("admin", "unlimited"),
+    "create_channel": ("admin", "unlimited"),
+    "list_channels": ("admin", "unlimited"),
+    "show_channel": ("admin", "unlimited"),
+    "change_channel": ("admin", "unlimited"),
+    "delete_channel": ("admin", "unlimited"),
+    "test_channel": ("admin", "unlimited"),
+    "list_deliveries": ("admin", "unlimited"),
+    "list_audit": ("admin", "filtered"),
+    "list_stats": ("viewer", "filtered"),
+    "show_metrics": ("viewer", "filtered"),
 }
 """Who may call each operation, and what keeps it within the projects of the key."""
 

@@ -96,7 +96,7 @@ def test_no_status_is_answered_that_the_document_does_not_name(
     for (method, path), operation in operations(document).items():
         concrete = path.format_map(
             dict.fromkeys(("project_id", "backup_id", "job_id", "restore_id", "schedule_id"), "x")
-            | {"link_id": "x", "key_id": "x", "name": "x", "token": "x.y"}
+            | {"link_id": "x", "key_id": "x", "channel_id": "x", "name": "x", "token": "x.y"}
         )
         for body in ({}, {"unknown": 1}):
             answer = client.request(method, concrete, json=body)
@@ -116,8 +116,7 @@ def test_a_body_is_required_only_where_it_must_say_something(document: dict[str,
     assert required == {
         *("create_project", "update_project", "request_backup", "update_backup", "create_key"),
         *("create_schedule", "update_schedule"),
-        "preflight_restore",
-        "request_restore",
+        *("preflight_restore", "request_restore", "create_channel", "change_channel"),
         "preview_retention",
         "accept_retention",
         "show_table_rows",

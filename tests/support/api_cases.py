@@ -69,6 +69,8 @@ RULES: Final = frozenset(
         ("policy.timezone", "no such IANA time zone"),
         ("retention.timezone", "no such IANA time zone"),
         ("policy", "there is no retention policy to apply"),
+        ("kind", "topics of SNS are for installations on AWS"),
+        ("events", "channel.test cannot be chosen: a test always arrives"),
         ("body", "schema_only and data_only exclude each other"),
         ("confirmation", "the confirmation does not name the target of this restore"),
         ("confirmation", "clean drops objects of the target and was not confirmed"),
