@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 
@@ -57,7 +56,19 @@ def channels() -> None:
     )
 )
 @click.argument("name")
-@click.option("--kind", type=click.Choice([kind.value for kind in ChannelKind]), required=True)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in ChannelKind]),
+    required=True,
+    help="A signed webhook, a service that Apprise knows, or a topic of SNS.",
+)
+@click.option(
+    "--url-file",
+    type=click.File(),
+    default="-",
+    show_default=True,
+    help="File that holds the URL; - is standard input.",
+)
 @event_option
 @project_option
 @tag_option
@@ -69,20 +80,21 @@ def create(
     *,
     name: str,
     kind: str,
+    url_file: TextIO,
     events: tuple[str, ...],
     projects: tuple[str, ...],
     tags: dict[str, str] | None,
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a channel. Its URL is read from standard input, because it is a secret.
+    """Make a channel. Its URL is read and not given, because it is a secret.
 
     A webhook's signing secret is printed this once.
     """
     body = given(
         name=name,
         kind=kind,
-        url=_read_url(),
+        url=_read(url_file),
         events=list(events) or None,
         projects=list(projects) or None,
         tags=tags,
@@ -144,7 +156,7 @@ def deliveries(
 @channels.command(epilog=examples("holdfast channels update 01JD0000000000000000000000 --disable"))
 @id_argument("channel_id")
 @click.option("--name", help="A new name.")
-@click.option("--url-stdin", is_flag=True, help="Read a new URL from standard input.")
+@click.option("--url-file", type=click.File(), help="Read a new URL; - is standard input.")
 @click.option("--enable/--disable", "enabled", default=None, help="Send notices, or keep still.")
 @event_option
 @project_option
@@ -157,14 +169,14 @@ def update(
     /,
     *,
     channel_id: str,
-    url_stdin: bool,
+    url_file: TextIO | None,
     data: Path | None,
     as_json: bool,
     **changes: Any,
 ) -> None:
     """Change a channel; what is left out stays as it is."""
     lists = {name: list(changes.pop(name)) or None for name in ("events", "projects")}
-    body = given(url=_read_url() if url_stdin else None, **changes, **lists)
+    body = given(url=_read(url_file) if url_file else None, **changes, **lists)
     with open_service(invocation, data) as service:
         changed = service.request("PATCH", f"/v1/channels/{channel_id}", body=body)
     print_record(changed, as_json=as_json)
@@ -194,9 +206,9 @@ def delete(invocation: Invocation, *, channel_id: str, data: Path | None, as_jso
     print_record({"id": channel_id, "deleted": True}, as_json=as_json)
 
 
-def _read_url() -> str:
+def _read(file: TextIO) -> str:
     # arguments are seen by everybody on the machine and kept by shells
-    url = sys.stdin.readline(4096).strip()
+    url = file.readline(4096).strip()
     if not url:
-        raise InvalidRequest("no URL came on standard input", hint="Pipe it into the command.")
+        raise InvalidRequest("there is no URL to read", hint="Pipe it in, or name its file.")
     return url

@@ -30,6 +30,7 @@ from chalicelib.local.postgres import LocalPostgres
 from chalicelib.local.sample_data import load
 from chalicelib.local.up import Place, first_key, running_service
 from chalicelib.services.access import NewKey
+from chalicelib.services.deliver_notices import NoticeRunner
 from chalicelib.services.run_backup import BackupRunner
 from chalicelib.services.run_job import JobRunner
 from chalicelib.settings import Settings
@@ -162,9 +163,11 @@ class Served:
                 self._runner(execution).run(execution.work_id)
                 queue.ended(execution)
 
-    def _runner(self, execution: Execution) -> BackupRunner | JobRunner:
+    def _runner(self, execution: Execution) -> BackupRunner | JobRunner | NoticeRunner:
         if execution.work is Work.BACKUP:
             return self.services.backup_runner("worker")
+        if execution.work is Work.NOTICES:
+            return self.services.notice_runner()
         return self.services.job_runner("worker")
 
 
