@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from chalicelib.adapters.aws.sns_notifier import MAX_SUBJECT_LETTERS, SnsNotifier
+from chalicelib.adapters.aws.sns_notifier import MAX_SUBJECT_LETTERS, SnsMessenger, SnsNotifier
 from chalicelib.domain.audit import Notice
-from chalicelib.domain.errors import StorageFailed
+from chalicelib.domain.channel import ChannelAddress
+from chalicelib.domain.errors import ChannelFailed, StorageFailed
+from chalicelib.domain.message import message_of
 from tests.support.ministack import Ministack, fresh, ministack_of
 
 
@@ -95,3 +98,24 @@ def test_a_missing_topic_is_a_storage_failure(server: Ministack) -> None:
 
     with pytest.raises(StorageFailed):
         SnsNotifier(server.client("sns"), topic).deliver(notice())
+
+
+def test_a_channel_s_topic_gets_words_for_people(server: Ministack) -> None:
+    mailbox = Mailbox(server)
+    address = ChannelAddress(url=SecretStr(mailbox.topic))
+
+    SnsMessenger(server.client("sns")).send(address, message_of(notice(), "shöp"))
+
+    message = mailbox.receive()
+    assert message["Subject"] == "Backup of sh?p failed"
+    assert message["Message"].startswith("Backup of shöp failed\n\nWhat to do: ")
+    assert message["MessageAttributes"]["event"]["Value"] == "backup.failed"
+
+
+def test_a_channel_s_missing_topic_is_a_failure_of_the_channel(server: Ministack) -> None:
+    address = ChannelAddress(url=SecretStr("arn:aws:sns:eu-central-1:000000000000:canary-topic"))
+
+    with pytest.raises(ChannelFailed) as failed:
+        SnsMessenger(server.client("sns")).send(address, message_of(notice(), "shop"))
+
+    assert "canary" not in failed.value.message
