@@ -66,7 +66,12 @@ def heartbeat(settings: Settings, clock: Clock) -> Callable[[], None] | None:
     if settings.heartbeat_url is None:
         return None
     # whoever sets the environment may reach inner hosts anyway, so the guard is not asked
-    target = any_http_target(settings.heartbeat_url.get_secret_value())
+    try:
+        target = any_http_target(settings.heartbeat_url.get_secret_value())
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            "the setting HOLDFAST_HEARTBEAT_URL is not the URL of a switch", hint=error.hint
+        ) from error
 
     def ping() -> None:
         from chalicelib.adapters.http_call import Heartbeat, HttpCaller

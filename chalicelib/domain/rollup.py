@@ -1,7 +1,7 @@
 """Daily rollups: what statistics are made of, written in the commit of the move they count.
 
-A day of a project is spread over SHARDS records by what is counted, so that runs and redemptions
-that end in the same moment seldom wait for each other's revision.
+A day of a project is spread over SHARDS records by the ids of audit events, so that runs and
+redemptions of one moment seldom wait for each other's revision.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ COUNTED_ONCE: Final = {
 class Counted(Value):
     """Say what a commit adds to which day of which project."""
 
-    record_id: str
+    event_id: str
     project_id: str
     tally: Tally
 
@@ -88,7 +88,7 @@ def counted(writes: Sequence[Write]) -> Counted | None:
     for event in events_of(writes):
         tally = _tally(event, writes)
         if tally is not None and event.project_id:
-            return Counted(record_id=event.subject_id, project_id=event.project_id, tally=tally)
+            return Counted(event_id=event.id, project_id=event.project_id, tally=tally)
     return None
 
 
@@ -99,7 +99,7 @@ def day_of(moment: datetime) -> str:
 
 def tally_id(what: Counted, now: datetime) -> str:
     """Return the id of the part of a day that counts this."""
-    return f"{day_of(now)}-{what.project_id}-{crc32(what.record_id.encode()) % SHARDS}"
+    return f"{day_of(now)}-{what.project_id}-{crc32(what.event_id.encode()) % SHARDS}"
 
 
 def tally_writes(what: Counted, found: DayTally | None, now: datetime) -> tuple[Write, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from chalicelib.domain.errors import HoldfastError
 from chalicelib.services.courier import Courier
-from chalicelib.services.outbox import Outbox
+from chalicelib.services.outbox import BATCH, Outbox
 
 ROUND_S: Final = 60.0
 """A worker's place is wanted for backups too; what is left waits for the next round."""
@@ -23,7 +23,11 @@ class NoticeRunner:
     def run(self, work_id: str) -> int:
         """Do one round and return how many deliveries were taken; its id means nothing."""
         del work_id
-        self.outbox.hand_on()
+        clock = self.outbox.ledger.clock
+        until = clock.monotonic() + ROUND_S
+        while self.outbox.hand_on() == BATCH and clock.monotonic() < until:
+            pass
+        # what was handed on late must not keep the channels waiting for another round
         return self.courier.deliver(self.courier.channels(), ROUND_S)
 
     def fail(self, work_id: str, error: HoldfastError) -> None:

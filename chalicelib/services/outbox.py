@@ -22,6 +22,7 @@ from chalicelib.services.courier import Courier
 from chalicelib.services.ledger import Ledger
 
 MAX_TRIES: Final = 10
+BATCH: Final = 100
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given-up"
@@ -35,7 +36,7 @@ class Outbox:
     notifier: Notifier
     courier: Courier | None = None
 
-    def drain(self, limit: int = 100) -> int:
+    def drain(self, limit: int = BATCH) -> int:
         """Hand up to `limit` waiting notices on and deliver what is due; for workers only.
 
         Returns how many notices went to the notifier.
@@ -46,7 +47,7 @@ class Outbox:
             self.courier.deliver(channels)
         return handed
 
-    def hand_on(self, limit: int = 100) -> int:
+    def hand_on(self, limit: int = BATCH) -> int:
         """Hand up to `limit` waiting notices on; return how many went to the notifier."""
         return self._hand_all_on(self._channels(), limit)
 

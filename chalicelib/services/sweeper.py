@@ -33,7 +33,7 @@ from chalicelib.services.backups import Backups
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.lost_runs import LostRuns
-from chalicelib.services.outbox import WAITING, Outbox
+from chalicelib.services.outbox import BATCH, WAITING, Outbox
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.retention_rounds import RetentionRounds
 from chalicelib.services.seal import Seal
@@ -103,14 +103,14 @@ class Sweeper:
         self._forget(report)
         self._retain(report)
         report.notices = self.outbox.hand_on()
-        self._send_for_courier()
+        self._send_for_courier(report)
         if self.watch is not None:
             self.watch.swept(len(report.problems))
         return report
 
-    def _send_for_courier(self) -> None:
+    def _send_for_courier(self, report: SweepReport) -> None:
         courier = self.outbox.courier
-        if courier is not None and courier.is_waited_for():
+        if courier is not None and (report.notices == BATCH or courier.is_waited_for()):
             # channels are other people's servers: workers wait for those, the sweeper never does;
             # one a minute, so that sweeps on each other's heels do not fill the queue
             self.workflow.start(Work.NOTICES, f"{self.ledger.clock.now():%Y%m%dT%H%M}")

@@ -12,7 +12,7 @@ from app import app
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {
-    *("boto3", "botocore", "psycopg", "cryptography", "sqlite3", "zstandard"),
+    *("boto3", "botocore", "psycopg", "cryptography", "sqlite3", "zstandard", "apprise"),
     *("aws_xray_sdk", "aws_lambda_powertools", "chalicelib.engine"),
     *("chalicelib.adapters.aws", "chalicelib.adapters.embedded"),
 }

@@ -21,7 +21,7 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.notices import NoticeKind
 from chalicelib.domain.record import Query
 from chalicelib.services.deliver_notices import NoticeRunner
-from chalicelib.services.outbox import Outbox
+from chalicelib.services.outbox import BATCH, WAITING, Outbox
 from chalicelib.services.projects import ProjectChanges
 from tests.support.channels import URL, Post, ScriptedMessenger
 from tests.support.world import World
@@ -282,6 +282,17 @@ def test_the_worker_that_was_sent_for_delivers(post: Post) -> None:
 
     assert (taken, len(post.messenger.sent)) == (1, 1)
     assert not post.courier.is_waited_for()
+
+
+def test_a_backlog_of_notices_is_handed_on_by_a_worker(post: Post) -> None:
+    post.tell(250)
+
+    report = post.world.services.sweeper.sweep()
+    started = [execution.work for execution in post.world.workflow.take(10)]
+    NoticeRunner(post.outbox, post.courier).run("20260301T1200")
+
+    left = post.world.adapters.catalog.find(Query(Notice, index=("state", WAITING))).items
+    assert (report.notices, started, left) == (BATCH, [Work.NOTICES], ())
 
 
 def test_what_waited_for_a_deleted_channel_is_left(post: Post) -> None:
