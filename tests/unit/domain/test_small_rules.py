@@ -203,7 +203,7 @@ def test_the_codes_are_exactly_those_of_the_contract() -> None:
         version_unsupported lock_timeout source_lost storage_failed integrity_failed
         scratch_too_small dump_failed worker_lost worker_exhausted lease_lost deadline_exceeded
         cancelled unsupported invalid_request unauthenticated forbidden not_found conflict
-        rate_limited restore_failed channel_failed internal"""
+        rate_limited restore_failed channel_failed not_verified internal"""
 
     assert set(CODES) == set(contract.split())
 
