@@ -20,6 +20,7 @@ from tests.support.api_cases import (
     operations,
     send,
 )
+from tests.support.api_things import SOURCES
 
 
 class Door:
@@ -68,3 +69,9 @@ def test_within_and_outside_of_its_schema(operation: Operation, world: ApiWorld)
 
 def test_every_route_is_generated_for() -> None:
     assert {one.label for one in OPERATIONS} == {f"{one.method} {one.path}" for one in ALL}
+
+
+def test_every_id_in_a_path_can_be_that_of_a_real_record() -> None:
+    named = {name for one in ALL for name in one.parameters if name.endswith(("_id", "token"))}
+
+    assert named - set(SOURCES) == set()
