@@ -102,6 +102,8 @@ LONGEST_JUMP_S: Final = 6 * HOUR_S
 HAUNTED: Final = 0.3
 """The share of cases that are about workers who come back."""
 _AROUND_THE_SEAL: Final = (44, 62)
+STALE_LISTS: Final = 12
+"""Calls of a sweep from the first on, the listing of running backups among them."""
 _STARTS: Final = (Kind.DUPLICATE, Kind.LATE, Kind.DROPPED)
 _STUMBLES: Final = (
     Kind.ERROR,
@@ -176,7 +178,8 @@ def slow_case_of(seed: int) -> Case:
     random = Random(f"slow {seed}")
     preparing = Fault("worker-1", random.randint(4, 8), Kind.DELAY, random.uniform(70, 110))
     dumping = Fault("worker-1", random.randint(15, 25), Kind.DELAY, random.uniform(90, 110))
-    stale = [Fault(f"sweep-{number}", 1, Kind.STALE_LIST) for number in (2, 3)]
+    lists = [(sweep, call) for sweep in (2, 3) for call in range(1, STALE_LISTS + 1)]
+    stale = [Fault(f"sweep-{sweep}", call, Kind.STALE_LIST) for sweep, call in lists]
     sweeps = (random.uniform(1, 60), random.uniform(160, 200), random.uniform(160, 200), 400.0)
     script = Script(project=0, at_s=0.0)
     return Case(seed, True, (script,), (preparing, dumping, *stale), tuple(sorted(sweeps)))
