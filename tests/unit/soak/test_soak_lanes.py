@@ -53,7 +53,7 @@ def test_a_name_that_is_no_lane_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_the_lanes_are_those_that_can_be_run() -> None:
-    assert lanes() == ["api", "faults", "hosts", "simulation"]
+    assert {"api", "faults", "hosts", "simulation"} <= set(lanes())
     assert all(callable(loaded(name)) for name in lanes())
 
 
