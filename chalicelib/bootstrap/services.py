@@ -14,7 +14,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.public_hosts import check_public_endpoint
 from chalicelib.domain.rate_limit import Limit
 from chalicelib.domain.restore import Preflight
-from chalicelib.observability import measure, span
+from chalicelib.observability import configure, measure, span
 from chalicelib.ports import Redeemer
 from chalicelib.postgres_ports import Watch
 from chalicelib.services.access import OPERATOR, Access
@@ -54,7 +54,7 @@ from chalicelib.services.sweep_schedules import ScheduleSweep
 from chalicelib.services.sweeper import Sweeper
 from chalicelib.services.trusted_backup import TrustedBackups
 from chalicelib.services.watch_sweeps import SweepWatch
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, process_environment
 
 
 class Services:
@@ -284,6 +284,13 @@ def build(settings: Settings, *, operator_token: str | None = None) -> Services:
     """Build the services that the settings ask for: on AWS where a table is named."""
     adapters = aws_adapters(settings) if settings.table else embedded_adapters(settings)
     return Services(settings, adapters, operator_token=operator_token)
+
+
+def of_this_process() -> Services:
+    """Build the services that the environment of this process asks for, and set up its log."""
+    environment = process_environment()
+    configure(environment)
+    return build(Settings.read(environment))
 
 
 def embedded(settings: Settings, *, operator_token: str | None = None) -> Services:

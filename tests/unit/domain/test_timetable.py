@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidRequest
@@ -22,6 +22,9 @@ ZONES = (
 )
 FIVE_YEARS = timedelta(days=5 * 365 + 1)
 START = datetime(2024, 1, 1, tzinfo=UTC)
+
+# minutes of a year are many, and the machine may be busy
+UNHURRIED = settings(deadline=None)
 
 zones = st.sampled_from(ZONES)
 minutes = st.integers(0, 59)
@@ -146,6 +149,7 @@ def test_where_clocks_move_by_half_an_hour_full_hours_stay_the_runs() -> None:
     }
 
 
+@UNHURRIED
 @given(zones, minutes, hours, moments)
 def test_a_run_has_its_local_time_or_that_time_does_not_exist(
     zone: str, minute: int, hour: int, moment: datetime
@@ -159,6 +163,7 @@ def test_a_run_has_its_local_time_or_that_time_does_not_exist(
     assert run == wanted.astimezone(UTC) if exists else run <= wanted.astimezone(UTC)
 
 
+@UNHURRIED
 @given(zones, st.sampled_from(["*/20 * * * *", "5 1,2,3 * * *", "*/7 */2 * * 1-5"]), moments)
 def test_runs_grow_and_none_lies_between_two_of_them(
     zone: str, cron: str, moment: datetime
@@ -172,6 +177,7 @@ def test_runs_grow_and_none_lies_between_two_of_them(
     assert all(timetable.next(before) == after for before, after in pairwise(runs))
 
 
+@UNHURRIED
 @given(zones, st.sampled_from([*PRESETS, "17 4 * 2 *"]), moments, st.timedeltas(
     timedelta(0), timedelta(days=400)
 ))  # fmt: skip
@@ -218,6 +224,7 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     assert refused.value.fields == {"field": "timezone"}
 
 
+@UNHURRIED
 @given(st.text(max_size=40))
 def test_any_text_is_understood_or_refused(cron: str) -> None:
     try:
