@@ -5,13 +5,15 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .PHONY: help setup check format test bench soak demo up requirements clean
+.PHONY: package package-check image deploy destroy
 help:
 	@echo "make demo | up | test | check | bench | soak | requirements | clean"
+	@echo "AWS: make package | package-check | image | deploy | destroy   (infra/README.md)"
 
 $(STAMP): pyproject.toml
 	@echo "installing Holdfast and its tools into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev,infra]'
 	@touch $@
 
 setup: $(STAMP)
@@ -46,5 +48,23 @@ up: $(STAMP)
 requirements: $(STAMP)
 	$(BIN)/python infra/requirements.py --write
 
+# The API's zip and template; PACKAGE_PYTHON names a Python 3.13 that is not found by itself.
+package: $(STAMP)
+	$(BIN)/python -m infra.package $(if $(PACKAGE_PYTHON),--python $(PACKAGE_PYTHON))
+
+package-check: $(STAMP)
+	$(BIN)/python -m infra.package --check --out out/package-check
+
+# The worker's image; PUSH=REPOSITORY_URI also pushes it and notes its digest for `make deploy`.
+image: $(STAMP)
+	$(BIN)/python -m infra.image $(if $(PG_MAJORS),--pg-majors "$(PG_MAJORS)") $(if $(PUSH),--push $(PUSH))
+
+deploy: package
+	$(BIN)/python -m infra.deploy --stage $(or $(STAGE),dev)
+
+# The stack goes; backups, records and keys stay.
+destroy: $(STAMP)
+	$(BIN)/python -m infra.destroy --stage $(or $(STAGE),dev)
+
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .package out .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

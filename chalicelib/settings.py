@@ -23,6 +23,7 @@
 | HOLDFAST_REGION | (the machine's) | the region of all AWS services |
 | HOLDFAST_TABLE | (none) | keep records in this DynamoDB table: everything runs on AWS then |
 | HOLDFAST_BACKUP_MACHINE, HOLDFAST_JOB_MACHINE | (none) | ARNs of the state machines |
+| HOLDFAST_RESTORE_MACHINE | (the jobs') | ARN of the state machine that runs restores |
 | HOLDFAST_SECRETS_PREFIX | holdfast/ | what names in Secrets Manager begin with |
 | HOLDFAST_SIGNING_KEY | (none) | id of the KMS key that signs manifests |
 | HOLDFAST_SIGNING_PUBLIC_KEY | (none) | its public half as PEM, pinned |
@@ -85,6 +86,7 @@ class Settings(BaseModel):
     table: str | None = None
     backup_machine: str | None = None
     job_machine: str | None = None
+    restore_machine: str | None = None
     secrets_prefix: str = "holdfast/"
     signing_key: str | None = None
     signing_public_key: str | None = None

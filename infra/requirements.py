@@ -1,10 +1,11 @@
-"""Make requirements.txt, which Chalice packages, from the `lambda` extra of pyproject.toml.
+"""Pin what is packaged for AWS, with hashes, from the extras of pyproject.toml.
 
-    python infra/requirements.py          exit code 1 when requirements.txt is not current
-    python infra/requirements.py --write  pin every package with hashes, for Lambda's Python 3.13
+    python infra/requirements.py          exit code 1 when a file is not current
+    python infra/requirements.py --write  pin every package of both, for Python 3.13
 
-Chalice reads requirements.txt and nothing else, so it must never be edited by hand: its first line
-holds the digest of what it was made from.
+The extra `lambda` makes requirements.txt, which Chalice reads, and nothing else; the extra `worker`
+makes what the worker's image installs. Neither may be edited by hand: the first line holds the
+digest of what the file was made from.
 """
 
 from __future__ import annotations
@@ -17,33 +18,39 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TARGET = ROOT / "requirements.txt"
+TARGETS = {
+    "lambda": ROOT / "requirements.txt",
+    "worker": ROOT / "layers" / "pgclient" / "requirements.txt",
+}
 LAMBDA_PYTHON = "3.13"
 
 
-def wanted() -> list[str]:
-    """Return what pyproject.toml asks for on Lambda."""
+def wanted(extra: str) -> list[str]:
+    """Return what pyproject.toml asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extra: list[str] = project["optional-dependencies"]["lambda"]
-    return sorted(extra)
+    named: list[str] = project["optional-dependencies"][extra]
+    return sorted(named)
 
 
-def first_line() -> str:
-    """Return the line that ties requirements.txt to its source."""
-    digest = hashlib.sha256("\n".join(wanted()).encode()).hexdigest()
-    return f"# made by `make requirements` from the extra `lambda`; sha256 of it: {digest}"
+def first_line(extra: str) -> str:
+    """Return the line that ties a file to its source."""
+    digest = hashlib.sha256("\n".join(wanted(extra)).encode()).hexdigest()
+    return f"# made by `make requirements` from the extra `{extra}`; sha256 of it: {digest}"
 
 
 def is_current() -> bool:
-    """Tell whether requirements.txt was made from what pyproject.toml says now."""
-    return TARGET.exists() and TARGET.read_text().splitlines()[0] == first_line()
+    """Tell whether every file was made from what pyproject.toml says now."""
+    return all(
+        target.exists() and target.read_text().splitlines()[0] == first_line(extra)
+        for extra, target in TARGETS.items()
+    )
 
 
-def write() -> None:
+def write(extra: str) -> None:
     """Resolve and pin, with hashes of every file of each release."""
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "lambda.in"
-        source.write_text("\n".join(wanted()) + "\n")
+        source = Path(folder) / f"{extra}.in"
+        source.write_text("\n".join(wanted(extra)) + "\n")
         resolved = subprocess.run(
             [
                 sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes",
@@ -55,11 +62,12 @@ def write() -> None:
             capture_output=True,
             text=True,
         )  # fmt: skip
-    TARGET.write_text(first_line() + "\n" + resolved.stdout)
+    TARGETS[extra].write_text(first_line(extra) + "\n" + resolved.stdout)
 
 
 if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
-        write()
+        for name in TARGETS:
+            write(name)
     elif not is_current():
-        sys.exit("requirements.txt is not current: run `make requirements`")
+        sys.exit("requirements are not current: run `make requirements`")

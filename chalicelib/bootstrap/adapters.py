@@ -110,8 +110,8 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     machines = {
         Work.BACKUP: settings.require("backup_machine"),
         Work.JOB: settings.require("job_machine"),
-        # one task that runs a worker with the work and the id of its input does for all
-        Work.RESTORE: settings.require("job_machine"),
+        # a machine that runs a worker with the work and the id of its input does for all
+        Work.RESTORE: settings.restore_machine or settings.require("job_machine"),
         Work.NOTICES: settings.require("job_machine"),
     }
     sns = watched("sns")

@@ -33,6 +33,7 @@ from chalicelib.engine.server_programs import (
     reachable_programs,
     unprivileged_account,
 )
+from chalicelib.engine.unknown_user import naming
 
 SUPERUSER: Final = "postgres"
 START_TIMEOUT_S: Final = 60.0
@@ -203,7 +204,10 @@ class OwnServer:
         ]
         log = self._folder() / "initdb.log"
         with log.open("wb") as output:
-            start = Start(argv, ENVIRONMENT, stdout=output, stderr=output, account=self._account)
+            named = (
+                ENVIRONMENT if self._account else ENVIRONMENT | naming(os.geteuid(), self._folder())
+            )
+            start = Start(argv, named, stdout=output, stderr=output, account=self._account)
             with Child(start) as child:
                 ended = self._awaited(child.has_exited)
         if not ended or child.exit_code != 0:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.restore import RestoreOptions, RestoreTarget
 from chalicelib.ports import Secrets
 from chalicelib.postgres_ports import RestoreRequest, RestoreSource, Watch
@@ -48,7 +49,9 @@ class RestoreSources:
         folder = self.fetching.folder / f"restore-{wanted.run_id}"
         fetching = replace(self.fetching, folder=folder)
         may_stream = wanted.options.jobs == 1
-        with fetching.fetched(manifest.artefacts, watch, may_stream=may_stream) as files:
+        # a proof that was kept beside them restores nothing
+        dumps = tuple(one for one in manifest.artefacts if is_dump(one.name))
+        with fetching.fetched(dumps, watch, may_stream=may_stream) as files:
             source = RestoreSource.described(manifest, files, is_ours=True)
             yield RestoreRequest(source, connection, wanted.options, wanted.run_id)
 

