@@ -107,32 +107,22 @@ def piped(request: pytest.FixtureRequest, values: dict[str, str], shell_of: Any)
     return lambda: shell_of("bash", "-eo", "pipefail", "-c", "\n".join(steps), **pipeline.variables)
 
 
-@pytest.mark.parametrize("made", [github, gitlab])
 def test_a_pipeline_migrates_behind_a_verified_backup(
-    made: Callable[..., Pipeline],
-    values: dict[str, str],
-    shell_of: Any,
-    tmp_path: Path,
-    served: Any,
+    piped: Any, tmp_path: Path, served: Any
 ) -> None:
-    done = piped(shell_of, made(values))
+    done = piped()
 
     (backup,) = served.services.adapters.catalog.find(Query(Backup)).items
     assert (done.returncode, ran(tmp_path)) == (0, ["migrated "]), done.stderr
     assert (backup.migration_id, backup.validated) == ("0042", True)
 
 
-@pytest.mark.parametrize("made", [github, gitlab])
 def test_a_pipeline_without_a_verified_backup_fails_and_migrates_nothing(
-    made: Callable[..., Pipeline],
-    values: dict[str, str],
-    shell_of: Any,
-    tmp_path: Path,
-    served: Any,
+    piped: Any, tmp_path: Path, served: Any
 ) -> None:
     served.engine.during = breaks
 
-    done = piped(shell_of, made(values))
+    done = piped()
 
     assert (done.returncode, ran(tmp_path)) == (1, [])
 
