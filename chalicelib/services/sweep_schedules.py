@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.errors import Conflict, HoldfastError, NotFound
 from chalicelib.domain.record import Query, Remove, id_floor
 from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule, due_bound
 from chalicelib.services.due_runs import DueRuns
@@ -39,10 +39,17 @@ class ScheduleSweep:
         """Return how many backups were started; what went wrong is added to `problems`."""
         started = self._start_due(problems) if starting else 0
         if self.entries.scheduler is not None:
-            self.entries.mend(self._slice())
-            self._drop_orphans()
+            self._mend(problems)
         self._forget()
         return started
+
+    def _mend(self, problems: list[str]) -> None:
+        # a scheduler that does not answer must not keep the rest of the sweep waiting
+        try:
+            self.entries.mend(self._slice())
+            self._drop_orphans()
+        except HoldfastError as error:
+            problems.append(f"alarms of schedules: {error.code}: {error.message}")
 
     def _start_due(self, problems: list[str]) -> int:
         started = 0

@@ -103,6 +103,23 @@ def test_sweeps_of_an_hour_mend_every_alarm(diary: Diary) -> None:
     assert diary.scheduler.entries == wanted
 
 
+def test_a_scheduler_that_does_not_answer_keeps_no_sweep_from_its_other_duties(
+    diary: Diary,
+) -> None:
+    for _ in range(40):
+        diary.schedule(cron="daily")
+    diary.scheduler.entries = {}
+    diary.scheduler.broken = True
+
+    problems = []
+    for _ in range(SLOTS):
+        diary.wait(seconds=SLOT_S)
+        problems += diary.services.sweeper.sweep().problems
+
+    assert problems
+    assert all(problem.startswith("alarms of schedules: storage_failed") for problem in problems)
+
+
 def test_an_alarm_of_no_schedule_is_swept_away_once_it_is_not_young(diary: Diary) -> None:
     schedule = diary.schedule()
     orphan = replace(diary.scheduler.get(schedule.id), name=diary.services.ledger.ids.new())
