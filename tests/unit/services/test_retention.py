@@ -19,6 +19,7 @@ from chalicelib.domain.record import Put, Query, Record
 from chalicelib.domain.retention import RetentionPolicy
 from chalicelib.domain.retention_outlines import BackupOutline, ScheduleOutline, TagOutline
 from chalicelib.domain.retention_state import ROUND_ID, RetentionRound, RetentionState
+from chalicelib.domain.schedule import Schedule
 from chalicelib.services.projects import ProjectChanges
 from chalicelib.services.retention_rounds import MOST_S
 from chalicelib.services.retention_scopes import scopes_of
@@ -310,3 +311,26 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         self.calls[name] += 1
         return getattr(self._inner, name)
+
+
+def test_backups_of_a_real_schedule_follow_its_policy_and_others_the_projects(
+    world: World,
+) -> None:
+    project = keeping(world, keep_last=1)
+    now = world.clock.now()
+    nightly = Schedule(
+        id="nightly",
+        name="nightly",
+        project_id=project.id,
+        cron="0 3 * * *",
+        retention=RetentionPolicy(keep_last=2, min_keep=1),
+        created_at=now,
+        updated_at=now,
+    )
+    world.adapters.catalog.commit([Put(nightly)])
+    daily(world, project, (1, 2, 3, 4), schedule_id="nightly")
+    daily(world, project, (5, 6, 7))
+
+    world.services.sweeper.retention.sweep()
+
+    assert ages(world) == ["1", "2", "5"]
