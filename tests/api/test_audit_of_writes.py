@@ -67,20 +67,38 @@ WRITES: dict[str, tuple[str, Bodies]] = {
     ),
     "delete_channel": ("channel.deleted", nothing),
     "test_channel": ("job.requested", nothing),
+    "show_table_rows": ("job.requested", lambda ids: {"schema": "public", "table": "orders"}),
+    "create_schedule": (
+        "schedule.created",
+        lambda ids: {"name": "n", "cron": "30 2 * * *", "project_id": ids["project_id"]},
+    ),
+    "update_schedule": ("schedule.updated", lambda ids: {"name": "nightly"}),
+    "delete_schedule": ("schedule.deleted", nothing),
+    "run_schedule": ("backup.requested", nothing),
+    "accept_retention": ("retention.accepted", lambda ids: {"project_id": ids["project_id"]}),
 }
+READING = frozenset({"preview_retention"})
+"""Sent by POST for the sake of its body; it changes nothing."""
 REDEEMED = "redeem_link"
 """Made without a key: its event names the link itself."""
 
 
 @pytest.fixture
 def ids(
-    services: Services, make_project: Callable[..., Project], make_backup: Callable[..., Backup]
+    services: Services,
+    client_for: Callable[..., httpx.Client],
+    make_project: Callable[..., Project],
+    make_backup: Callable[..., Backup],
 ) -> dict[str, str]:
     """Ids of one thing of each kind; the project to delete has no backups."""
     project, empty = make_project(), make_project("empty")
     backup = make_backup(project)
     link, token = services.links.create("test", backup, NewLink())
     new = NewRestore(backup.id, project.id, RestoreOptions())
+    nightly = {"name": "n", "cron": "30 2 * * *", "project_id": project.id}
+    admin = client_for(Role.ADMIN)
+    admin.patch(f"/v1/projects/{project.id}", json={"retention": {"keep_last": 3}})
+    scheduled = admin.post("/v1/schedules", json=nightly).json()
     channel = NewChannel("y", ChannelKind.WEBHOOK, SecretStr("https://hooks.example.org/"))
     return {
         "project_id": project.id,
@@ -92,6 +110,7 @@ def ids(
         "token": token,
         "key_id": services.access.create("test", NewKey("k", Role.VIEWER))[0].id,
         "channel_id": services.channels.create("test", channel)[0].id,
+        "schedule_id": scheduled["id"],
         "name": "public.orders",
     }
 
@@ -108,7 +127,7 @@ def path_values(name: str, ids: Mapping[str, str]) -> dict[str, str]:
 def test_the_table_holds_every_write_of_the_api() -> None:
     writing = {one.name for one in ALL if one.method not in {"GET", "HEAD"}}
 
-    assert writing == {*WRITES, REDEEMED}
+    assert writing == {*WRITES, *READING, REDEEMED}
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
