@@ -73,6 +73,7 @@ def read_fields(body: bytes | str) -> dict[str, str]:
 
 def read_form(model: type[M], fields: Mapping[str, str]) -> Form[M]:
     """Check a form; Unfit says what is wrong. An empty field is one that was left out."""
+    # browsers send every field of a form, also those that nobody filled in
     given: dict[str, Any] = {name: text for name, text in fields.items() if text.strip()}
     given.pop("csrf", None)
     try:
@@ -82,6 +83,7 @@ def read_form(model: type[M], fields: Mapping[str, str]) -> Form[M]:
         problems = {
             ".".join(str(part) for part in one["loc"]): sentence(one["msg"]) for one in found
         }
+        # what is wrong with a field that the page does not have would otherwise be said nowhere
         lost = "; ".join(text for name, text in problems.items() if name not in fields)
         raise Unfit(Typed(fields, problems, lost or None)) from error
 

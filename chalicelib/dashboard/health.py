@@ -75,6 +75,7 @@ _WORDS: Final = {
 
 
 def _health(verified: Backup | None, latest: Backup | None, now: datetime) -> Health:
+    # before all else: an old good backup must not hide that new ones fail
     if latest is not None and latest.status is Status.FAILED:
         return Health.FAILING
     if verified is None:

@@ -33,7 +33,9 @@ def environment() -> Environment:
     """Return the templates of the package, compiled once; a name nobody gave is an error."""
     made = Environment(
         loader=PackageLoader("chalicelib.dashboard"),
+        # names, tags and errors come from people and servers we do not know
         autoescape=True,
+        # a misspelt name must fail a test, not leave a hole in a page that people trust
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

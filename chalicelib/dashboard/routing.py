@@ -119,6 +119,7 @@ def page(
         hints.pop("return")
         method, _, path = target.partition(" ")
         form = get_args(hints["form"])[0] if "form" in hints else None
+        # fails at import, as an unguarded route of the API does
         if method == "POST" and form is None:
             raise TypeError(f"{target}: a form without a model would pass unread")
         PAGES.append(

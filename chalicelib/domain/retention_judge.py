@@ -97,6 +97,7 @@ class Judge:
         self.validated += 1
         if self._reference is None:
             self._reference = facts.created_at
+            # first of its reasons: it is the one that nobody can take away
             reasons.insert(0, Reason.NEWEST_VERIFIED)
         if self.validated <= self.policy.min_keep:
             reasons.append(Reason.MIN_KEEP)
@@ -108,6 +109,7 @@ class Judge:
         reasons.extend(self._by_rule(facts, age))
         if not reasons:
             return Verdict(facts, False, (Reason.OUTDATED,))
+        # what is protected costs no allowance: it stays whether there is room or not
         if not protected and self._is_over_budget(facts):
             return Verdict(facts, False, (Reason.BUDGET,))
         return Verdict(facts, True, tuple(reasons))

@@ -21,6 +21,7 @@ class Sessions:
 
     def sign_in(self, token: str) -> str:
         """Return the cookie of a new session; Unauthenticated when the key is not valid."""
+        # the operator token is no key and opens no session: it lives in one process only
         key = self.access.key_of(token)
         now = self.ledger.clock.now()
         secret = new_secret()

@@ -123,6 +123,7 @@ class RunSettler:
         if in_front is None:
             return self._begun(schedule, run, project)
         now = self.ledger.clock.now()
+        # one waits at most: a queue that grows faster than it is worked off would never end
         if schedule.overlap is Overlap.QUEUE and in_front.state is RunState.STARTED:
             queued = due.settled(run, RunState.QUEUED, now, waits_for=in_front.backup_id)
             return Had(queued)

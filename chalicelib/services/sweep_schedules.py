@@ -70,6 +70,7 @@ class ScheduleSweep:
                 yield schedule
 
     def _drop_orphans(self) -> None:
+        # an alarm is made before its schedule is stored, so a young one may have none yet
         ripe = id_floor(self.ledger.clock.now() - YOUNG)
         for name in self.entries.names():
             if name < ripe and not self._is_known(name):

@@ -102,6 +102,7 @@ def lock_backup_form(visit: Visit, backup: Backup, form: Form[LockForm]) -> SeeO
 def download_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) -> SeeOther:
     """Make a link for one use, and use it at once."""
     del form
+    # a link, though it is used at once: only what redeems links may read objects
     _, token = visit.services.links.create(visit.actor.name, backup, NewLink())
     return SeeOther(visit.services.redeemer.redeem(token), is_foreign=True)
 
@@ -109,6 +110,7 @@ def download_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) ->
 @page("POST /dashboard/backups/{backup_id}/delete", ADMIN, shown_by=show_backup_page)
 def delete_backup_form(visit: Visit, backup: Backup, form: Form[DeleteForm]) -> SeeOther:
     """Delete the backup that was named."""
+    # exactly as it stands: what is typed by habit deletes nothing
     if form.model.confirm != backup.name:
         raise Unfit(Typed(form.values, {"confirm": "this is not the name of the backup"}))
     try:

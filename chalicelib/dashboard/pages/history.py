@@ -21,6 +21,7 @@ PAGE = 25
 class HistoryQuery(QueryString):
     """Say which backups to show; an empty field of the form asks for nothing."""
 
+    # a filter form sends its empty choices too, and they must not be refused
     project: RecordId | Annotated[str, Field(max_length=0)] | None = None
     status: Status | Annotated[str, Field(max_length=0)] | None = None
     type: BackupType | Annotated[str, Field(max_length=0)] | None = None
@@ -61,6 +62,7 @@ def show_history(visit: Visit, query: HistoryQuery) -> Html:
 
 
 def _filter(visit: Visit, query: HistoryQuery) -> BackupFilter:
+    # a hidden project is told the same as one that is not there
     if query.project:
         visit.call.project(query.project)
     return BackupFilter(

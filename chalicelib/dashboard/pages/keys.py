@@ -40,6 +40,7 @@ def add_key(visit: Visit, form: Form[KeyForm]) -> Html:
     """Make a key, and show its token this once; the page is never kept by a browser."""
     project = visit.call.project(form.model.project) if form.model.project else None
     new = NewKey(form.model.name, form.model.role, (project.id,) if project else None)
+    # answered without a redirect, because the token must stand in no address and in no record
     _, token = visit.services.access.create(visit.actor.name, new)
     return _keys(visit, token)
 

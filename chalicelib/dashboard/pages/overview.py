@@ -21,6 +21,7 @@ RECENT: Final = 8
 def show_overview(visit: Visit) -> Html:
     """Say how all projects stand, the worst first, and what happened last."""
     found = [_health(visit, project) for project in visible_projects(visit)]
+    # whoever looks in a hurry must see the trouble first
     found.sort(key=lambda one: (list(Health).index(one.health), one.project.name.casefold()))
     recent = visit.services.backups.find(
         BackupFilter(projects=visit.actor.projects), limit=RECENT, before_id=None

@@ -65,6 +65,7 @@ def add_project(visit: Visit, form: Form[ProjectForm]) -> SeeOther:
         )
     except InvalidRequest as error:
         raise form.refused(error) from error
+    # tried at once: a project that cannot be reached would be found out by its first backup
     job = _test(visit, project)
     return SeeOther(f"/dashboard/projects/{project.id}/tests/{job.id}")
 

@@ -82,6 +82,7 @@ def show_restore_form(visit: Visit, query: RestoreQuery) -> Html:
     )
     chosen = visit.typed.value("backup", query.backup or "")
     backups = list(found.items)
+    # a link may lead here from a backup that is older than the list is long
     if chosen and chosen not in {one.id for one in backups}:
         backups.append(visit.call.backup(chosen))
     return Html(
@@ -144,6 +145,8 @@ def confirm_restore(visit: Visit, job: Job, form: Form[ConfirmForm]) -> SeeOther
     """Begin the restore whose target was named."""
     arguments, backup = _preflight(visit, job)
     expected = confirmation_of(_endpoint(visit.call, arguments.target))
+    # asked for every restore, not for those with `clean` only: rows in the wrong database are lost
+    # in it just as well
     if form.model.confirm.strip() != expected:
         raise Unfit(Typed(form.values, {"confirm": "this does not name the target"}))
     try:
