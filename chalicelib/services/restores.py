@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.domain import restore_moves
-from chalicelib.domain.backup import Backup, Chore, Format, Status
+from chalicelib.domain.backup import Backup, BackupType, Chore, Format, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import (
     Conflict,
@@ -174,9 +174,7 @@ class Restores:
         endpoint = self._endpoint(new)
         self.check(endpoint)
         require_confirmation(new.options, endpoint)
-        if backup.format is Format.PLAIN and (
-            new.options.clean or new.options.selection != Selection()
-        ):
+        if backup.format is Format.PLAIN and not _fits_script(backup, new.options):
             raise Unsupported(
                 "a plain backup can only be restored as a whole, and without clean",
                 hint="Use a backup of format custom for that.",
@@ -191,6 +189,15 @@ class Restores:
     def _keep_password(self, new: NewRestore, name: str) -> None:
         if isinstance(new.target, Connection):
             self.secrets.put(name, new.target.password)
+
+
+def _fits_script(backup: Backup, options: RestoreOptions) -> bool:
+    if options.clean:
+        return False
+    # beside a script of rows lies an archive of definitions, which may be left out
+    has_definitions = backup.options.type is BackupType.DATA
+    rows_alone = has_definitions and options.selection == Selection(data_only=True)
+    return rows_alone or options.selection == Selection()
 
 
 def _target(new: NewRestore) -> RestoreTarget:

@@ -69,7 +69,6 @@ def test_a_body_over_64_kib_is_too_large(client: httpx.Client, size: int, status
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v2/backups",
         "/v1/backups/x/y/z",

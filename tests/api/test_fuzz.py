@@ -34,7 +34,9 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_s
 @pytest.fixture
 def path_for(backup: Backup) -> Callable[[Route], str]:
     ids = {"project_id": backup.project_id, "backup_id": backup.id}
-    return lambda one: one.path.format(**{"job_id": "x", "name": "x", "schedule_id": "x"} | ids)
+    return lambda one: one.path.format(
+        **{"job_id": "x", "name": "x", "schedule_id": "x", "channel_id": "x"} | ids
+    )
 
 
 @pytest.mark.parametrize("one", WITH_BODY, ids=lambda one: one.name)

@@ -19,6 +19,7 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
 from chalicelib.local.server import web_app
+from tests.support.api_things import Things
 
 STARTING = [one for one in ALL if one.starts_work]
 STARTS = 30
@@ -34,21 +35,25 @@ def test_what_starts_work_or_hands_data_out_is_this() -> None:
     assert {one.name for one in STARTING} == {
         *("create_project", "test_project", "estimate_project"),
         *("request_backup", "verify_backup", "create_link", "list_contents", "show_rows"),
-        "show_table_rows",
-        *("request_restore", "preflight_restore"),
+        *("show_table_rows", "request_restore", "preflight_restore"),
+        *("run_schedule", "test_channel"),
     }
 
 
 @pytest.mark.embedded_only  # three hundred writes each, and the stand-in is not built for speed
 @pytest.mark.parametrize("one", STARTING, ids=lambda one: one.name)
 def test_ten_times_the_limit_at_once_starts_exactly_the_limit(
-    client: httpx.Client, backup: Backup, one: Route
+    client: httpx.Client, services: Services, one: Route
 ) -> None:
-    ids = {"project_id": backup.project_id, "backup_id": backup.id, "name": "public.orders"}
-    path = one.path.format_map(ids)
-    restore = {"backup_id": backup.id, "target": {"project_id": backup.project_id}}
+    things = Things(services)
+    backup_id, project_id = things.backup(), things.project()
+    ids = {"project_id": project_id, "backup_id": backup_id, "name": "public.orders"}
+    made = {"schedule_id": things.schedule(), "channel_id": things.channel()}
+    path = one.path.format_map(ids | made)
+    restore = {"backup_id": backup_id, "target": {"project_id": project_id}}
     body = {
-        "request_backup": {"project_id": backup.project_id},
+        "request_backup": {"project_id": project_id},
+        "show_table_rows": {"schema": "public", "table": "orders"},
         "create_project": {"host": "db.example.org"},
         "request_restore": restore,
         "preflight_restore": restore,

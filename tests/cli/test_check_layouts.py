@@ -124,6 +124,7 @@ def test_the_json_of_a_dump_has_these_fields_and_no_others(shell: Any, url: str)
         "manifest",
         "path",
         "raw_bytes",
+        "reasons",
         "restore_needs",
         "rows",
         "seconds",

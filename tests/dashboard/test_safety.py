@@ -39,6 +39,7 @@ def _path(route: PageRoute, project: Project, backup_id: str) -> str:
         backup_id=backup_id,
         job_id="01JD0000000000000000000000",
         restore_id="01JD0000000000000000000000",
+        schedule_id="01JD0000000000000000000000",
         key_id="01JD0000000000000000000000",
         name="x",
     )

@@ -26,6 +26,8 @@ PAGES = (
     "/dashboard/projects/new",
     "/dashboard/restores",
     "/dashboard/keys",
+    "/dashboard/backups/scheduled",
+    "/dashboard/audit",
     "/session/new",
 )
 VIEWPORTS = {"desk": (1200, 800), "phone": (390, 800)}
@@ -164,6 +166,8 @@ def test_no_page_keeps_anybody_out(signed_in: Page, up: Up, viewport: str, colou
         "/dashboard/projects/new",
         "/dashboard/restores",
         "/dashboard/keys",
+        "/dashboard/backups/scheduled",
+        "/dashboard/audit",
         "/session/new",
     ):
         page.goto(up.url + path)

@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from pydantic import SecretStr
+
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import ApiKey, Role
 from chalicelib.domain.backup import Artefact, Backup, Checksum, Compression, Format, Status
+from chalicelib.domain.channel import Channel, ChannelKind
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job, JobArguments, JobKind
@@ -23,6 +26,7 @@ from chalicelib.domain.record import Insert, Record
 from chalicelib.domain.restore import Restore, RestoreOptions
 from chalicelib.domain.schedule import Schedule
 from chalicelib.services.access import NewKey
+from chalicelib.services.channels import NewChannel
 from chalicelib.services.links import NewLink
 from chalicelib.services.projects import NewProject
 from chalicelib.services.restores import NewRestore
@@ -72,6 +76,11 @@ class Things:
     def schedule(self) -> str:
         new = NewSchedule("nightly", "daily", project_id=self.project())
         return self._usable(Schedule, lambda: self._services.schedules.create(ACTOR, new)).id
+
+    def channel(self) -> str:
+        url = SecretStr("https://hooks.example.org/")
+        new = NewChannel("on call", ChannelKind.WEBHOOK, url)
+        return self._usable(Channel, lambda: self._services.channels.create(ACTOR, new)[0]).id
 
     def token(self) -> str:
         self.link()
@@ -158,6 +167,7 @@ SOURCES: Final[dict[str, Callable[[Things], str]]] = {
     "link_id": Things.link,
     "token": Things.token,
     "key_id": Things.key,
+    "channel_id": Things.channel,
     "schedule_id": Things.schedule,
     "schedule": Things.schedule,
 }

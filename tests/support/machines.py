@@ -10,6 +10,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[2]
 GATE: Final = ROOT / "infra" / "statemachines" / "pre-migration.asl.json"
 MIGRATION: Final = ROOT / "infra" / "examples" / "migration.asl.json"
+OF_CHANNELS: Final = frozenset({"ChannelFailed"})
+"""Names of errors that only rounds of notices meet, which no machine waits for."""
 
 Machine = dict[str, Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from chalicelib.dashboard.pages import (
+    audit,
     backup,
     files,
     history,
@@ -14,6 +15,7 @@ from chalicelib.dashboard.pages import (
     overview,
     projects,
     restore,
+    scheduled,
     sessions,
 )
 from chalicelib.dashboard.routing import PAGES, PageRoute
@@ -25,10 +27,12 @@ MODULES: Final = (
     overview,
     manual,
     history,
+    scheduled,
     backup,
     inside,
     restore,
     projects,
     keys,
+    audit,
 )
 ALL: Final[tuple[PageRoute, ...]] = tuple(PAGES)

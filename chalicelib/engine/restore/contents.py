@@ -18,7 +18,8 @@ def contents_of(request: RestoreRequest) -> Toc | None:
     """
     source = request.source
     if source.format is Format.PLAIN:
-        _require_whole(request, "a script", "Use a backup of format custom for that.")
+        if source.schema is None or request.options.selection != Selection(data_only=True):
+            _require_whole(request, "a script", "Use a backup of format custom for that.")
         if request.options.clean:
             raise Unsupported(
                 "a script cannot be restored with clean",

@@ -236,7 +236,7 @@ class _Restore:
             return Comparison(not_compared={"rows": NOT_RECORDED})
         if selection.schema_only or source.type is BackupType.SCHEMA:
             return Comparison(not_compared={"rows": ONLY_DEFINITIONS, **source.counts.uncounted})
-        if self._text is not None and findings.errors_total:
+        if source.format is Format.PLAIN and (self._text is None or findings.errors_total):
             return Comparison(not_compared={"rows": CUT_SHORT})
         measure = self._measure(source.counts)
         found = self._hold.ask(partial(look, self._session, measure))

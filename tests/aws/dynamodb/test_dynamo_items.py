@@ -99,7 +99,8 @@ def test_every_kind_has_slots_for_its_indexes(kind: type[Record]) -> None:
 
 
 def test_no_two_kinds_share_a_name() -> None:
-    kinds = [kind.kind for kind in all_kinds()]
+    # an outline reads records of another kind, and is never written
+    kinds = [kind.kind for kind in all_kinds() if not kind.__name__.endswith("Outline")]
 
     assert len(set(kinds)) == len(kinds)
     assert not any("#" in kind for kind in kinds)

@@ -36,7 +36,7 @@ def test_importing_the_app_is_quick() -> None:
     # processor time, because other tests share the machine
     code = "import time; t = time.process_time(); import app; print(time.process_time() - t)"
 
-    assert min(float(run(code)) for _ in range(3)) <= 0.6
+    assert min(float(run(code)) for _ in range(3)) <= 1.0
 
 
 def test_importing_the_app_leaves_the_environment_alone() -> None:

@@ -8,7 +8,7 @@ from chalicelib.api.routes import ALL
 from chalicelib.api.routing import RECORDS, VIEWER, Allow, Route, route
 from chalicelib.domain.access import Role
 
-ONLY_LOOKS = {"list_contents"}
+ONLY_LOOKS = {"list_contents", "preview_retention"}
 """What is asked by POST because a worker has to do it, and changes nothing."""
 
 
