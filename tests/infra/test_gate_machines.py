@@ -13,9 +13,9 @@ from tests.support.machines import GATE, MIGRATION, OF_CHANNELS, exits, machine,
 
 BOTH = [GATE, MIGRATION]
 NAMES = {error.__name__ for error in all_errors()} - OF_CHANNELS
-LEAVES = {error.__name__ for error in all_errors() if not error.__subclasses__()} | {
-    "Conflict"
-} - OF_CHANNELS
+LEAVES = (
+    {error.__name__ for error in all_errors() if not error.__subclasses__()} | {"Conflict"}
+) - OF_CHANNELS
 TASKS = ["Ask", "Look"]
 
 
