@@ -74,6 +74,14 @@ class BackupRequest(OptionFields):
 
     model_config = ConfigDict(
         json_schema_extra={
+            # what only a backup before a migration has, said so that clients know beforehand
+            "anyOf": [
+                {
+                    "required": ["trigger"],
+                    "properties": {"trigger": {"const": Trigger.PRE_MIGRATION.value}},
+                },
+                {"properties": {"migration_id": {"type": "null"}, "hold_days": {"type": "null"}}},
+            ],
             "examples": [
                 {
                     "project_id": "01JD0000000000000000000000",
@@ -82,7 +90,7 @@ class BackupRequest(OptionFields):
                     "migration_id": "0042",
                     "tags": {"git": "4f2d9c1"},
                 }
-            ]
+            ],
         }
     )
 
