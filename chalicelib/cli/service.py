@@ -204,8 +204,11 @@ def _error_of(response: httpx.Response) -> HoldfastError:
     try:
         problem = response.json()
         kind = BY_CODE[problem["code"]]
-        fields = [f"{e['field']}: {e['message']}" for e in problem.get("errors") or ()]
-        return kind("; ".join([problem["detail"], *fields]), hint=problem["hint"])
+        detail = problem["detail"]
+        # a rule about one field says the same in both places
+        others = [e for e in problem.get("errors") or () if e["message"] != detail]
+        fields = [f"{e['field']}: {e['message']}" for e in others]
+        return kind("; ".join([detail, *fields]), hint=problem["hint"])
     except (ValueError, KeyError, TypeError) as error:
         failure = _not_ours(response)
         failure.__cause__ = error
