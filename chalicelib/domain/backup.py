@@ -200,12 +200,15 @@ class Lease(Value):
 
     Each claim has a generation one higher than the last; a worker whose generation is not the
     record's has lost the step, however it came about (pause, clock, partition).
+
+    `taken`: it ran out, and the sweeper holds it to end the run.
     """
 
     generation: int
     owner: str
     step: str
     expires_at: Moment
+    taken: bool = False
 
 
 class TableCount(Value):

@@ -119,19 +119,25 @@ def is_overdue(run: Run, now: datetime) -> bool:
 def seized(run: R, stamp: Stamp) -> tuple[Write, ...]:
     """Take an overdue lease from its holder, who then can change nothing; leave any other.
 
-    The step and the time it had stay, for they say what was lost.
+    The step stays, for it says what was lost; `taken` says that its time was over.
     """
     held = run.lease
     if held is None or not is_overdue(run, stamp.now):
         return ()
-    update = {"generation": held.generation + 1, "owner": stamp.actor}
+    # with a time of its own, for a worker that wakes may claim what has run out
+    update = {
+        "generation": held.generation + 1,
+        "owner": stamp.actor,
+        "expires_at": stamp.now + LEASE_GRACE,
+        "taken": True,
+    }
     return (Replace(run.model_copy(update={"lease": held.model_copy(update=update)})),)
 
 
 def lost(run: Run, now: datetime) -> HoldfastError:
     """Say what became of a run whose worker is gone."""
     held = run.lease
-    if held is not None and now >= held.expires_at:
+    if held is not None and (held.taken or now >= held.expires_at):
         return DeadlineExceeded(
             f"{held.step} did not end within its time", hint=WorkerLost.default_hint
         )

@@ -107,3 +107,8 @@ def test_a_failing_case_shrinks_and_can_be_repeated() -> None:
     assert (len(small.scripts), small.faults, small.sweeps) == (1, (), ())
     assert repeat(whole, parts_of(small, whole)) == small
     assert violations(play(small, planted))
+
+
+def test_a_worker_that_wakes_claims_no_lease_that_was_taken_from_it() -> None:
+    # found by the soak: the sweeper stopped its execution right after it had claimed the next step
+    assert violations(play(case_of(1572))) == ()
