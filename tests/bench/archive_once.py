@@ -34,6 +34,7 @@ from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.pump import await_exit, feed, widen
 from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+from chalicelib.engine.verify import reader_arguments
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource
 from chalicelib.services.verify_archive import ArchiveVerifier
 from tests.bench.dump_once import NoWatch
@@ -108,9 +109,8 @@ def verify(work: Work) -> Figures:
 
 def feed_only(work: Work) -> Figures:
     """Do the same without our own reader: the price of its digests is the difference."""
-    client = probe(work.client_dir)
+    argv = reader_arguments(probe(work.client_dir))
     sha256 = hashlib.sha256()
-    argv = [str(client.pg_restore), f"--file={os.devnull}"]
     with Child(Start(argv, {}, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)) as child:
         widen(child.stdin)
         os.set_blocking(child.stdin.fileno(), False)

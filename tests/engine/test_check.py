@@ -163,6 +163,7 @@ def test_under_policy_refuse_a_client_with_known_holes_reads_nothing(dumper: Dum
     ("body", "error"),
     [
         ("cat >/dev/null; kill -9 $$", Internal),
+        ("cat >/dev/null; exit 127", Internal),
         ("cat >/dev/null; exit 1", IntegrityFailed),
         ("cat >/dev/null; echo 'pg_restore: warning: odd' >&2", IntegrityFailed),
         ("exit 0", IntegrityFailed),
