@@ -59,7 +59,6 @@ class RetentionPolicy(Value):
     timezone: Zone | None = None
 
     min_keep: Count = 3
-    hold_pre_migration_days: Days = 30
     keep_failed_days: Days = 30
     unvalidated_grace_days: Days = 7
 

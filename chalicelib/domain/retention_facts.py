@@ -34,7 +34,6 @@ class BackupFacts:
     stored_bytes: int = 0
     rows: int | None = None
     locked: bool = False
-    pre_migration: bool = False
     hold_until: datetime | None = None
     parent_id: str | None = None
 

@@ -102,9 +102,6 @@ class Judge:
         if self.validated <= self.policy.min_keep:
             reasons.append(Reason.MIN_KEEP)
         age = self._reference - facts.created_at
-        held = facts.pre_migration and age <= timedelta(days=self.policy.hold_pre_migration_days)
-        if held and Reason.HELD not in reasons:
-            reasons.append(Reason.HELD)
         protected = bool(reasons)
         reasons.extend(self._by_rule(facts, age))
         if not reasons:

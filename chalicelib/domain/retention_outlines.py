@@ -17,7 +17,6 @@ from chalicelib.domain.backup import (
     Compression,
     Format,
     Status,
-    Trigger,
 )
 from chalicelib.domain.record import Id, Moment, Record
 from chalicelib.domain.retention import RetentionPolicy
@@ -51,7 +50,6 @@ class BackupOutline(Record):
     project_id: Id
     schedule_id: str | None = None
     created_at: Moment
-    trigger: Trigger = Trigger.MANUAL
     options: OptionsOutline = OptionsOutline()
     format: Format | None = None
     compression: Compression | None = None
@@ -83,7 +81,6 @@ class BackupOutline(Record):
             stored_bytes=self.stored_bytes or 0,
             rows=self.rows,
             locked=self.locked,
-            pre_migration=self.trigger is Trigger.PRE_MIGRATION,
             hold_until=self.hold_until,
             parent_id=self.parent_id,
         )

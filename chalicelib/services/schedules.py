@@ -108,7 +108,14 @@ class Schedules:
             # also while it is disabled: what cannot be is refused now, not when it is enabled
             _ = timetable_of(changed.cron, changed.timezone)
             plan_format(changed.options)
-            return (*self._moved(schedule, changed, now), self._changed(actor, changed, update))
+            told = self.ledger.change(
+                actor,
+                "schedule.updated",
+                (schedule, changed),
+                changed.project_id or "",
+                name=changed.name,
+            )
+            return (*self._moved(schedule, changed, now), told)
 
         changed = self.ledger.apply(Schedule, schedule_id, decide)
         self.entries.follow(changed)
@@ -188,10 +195,6 @@ class Schedules:
         except Conflict:
             # the same request, repeated: its run is on record
             return
-
-    def _changed(self, actor: str, schedule: Schedule, update: dict[str, object]) -> Insert:
-        names = ", ".join(sorted(update))
-        return self._event(actor, schedule, "schedule.updated", changed=names)
 
     def _event(self, actor: str, schedule: Schedule, action: str, **details: str) -> Insert:
         project_id = schedule.project_id or ""

@@ -71,7 +71,6 @@ def policy_of(random: Random) -> RetentionPolicy:
         said["min_keep"] = random.randint(1, 4)
     said["freeze_after_failures"] = random.choice((None, 1, 3, 5))
     said["shrink_threshold"] = random.choice((None, 0.2, 0.5, 0.9))
-    said["hold_pre_migration_days"] = random.choice((1, 30))
     said["keep_failed_days"] = random.choice((1, 30))
     said["unvalidated_grace_days"] = random.choice((1, 7))
     return RetentionPolicy.model_validate(said)
@@ -107,7 +106,6 @@ def _backup(
         stored_bytes=size if stored else 0,
         rows=size // 2 if stored and random.random() < 0.8 else None,
         locked=random.random() < 0.05,
-        pre_migration=random.random() < 0.05,
         parent_id=parent_id,
         hold_until=plain.created_at + timedelta(days=3) if random.random() < 0.05 else None,
     )

@@ -127,11 +127,7 @@ class Oracle:
         return runs[: self.policy.freeze_after_failures or 0]
 
     def _is_held(self, one: BackupFacts) -> bool:
-        if one.hold_until is not None and one.hold_until > self.situation.now:
-            return True
-        if not one.pre_migration or one.standing is not Standing.VALIDATED:
-            return False
-        return _age_days(one, self.good[0]) <= self.policy.hold_pre_migration_days
+        return one.hold_until is not None and one.hold_until > self.situation.now
 
     @cached_property
     def _parents(self) -> set[str]:

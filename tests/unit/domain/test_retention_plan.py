@@ -72,7 +72,6 @@ def test_every_reason_to_keep_is_named() -> None:
     ("changes", "reason"),
     [
         ({"locked": True}, Reason.LOCKED),
-        ({"pre_migration": True}, Reason.HELD),
         ({"hold_until": NOW + timedelta(days=1)}, Reason.HELD),
     ],
 )
@@ -84,12 +83,6 @@ def test_what_is_protected_stays_over_rules_and_budget(
     found = reasons(policy(keep_last=1, size_budget_bytes=1), backups)
 
     assert found[-1] == {reason}
-
-
-def test_a_hold_ends_with_its_days() -> None:
-    backups = (facts(9), facts(4, pre_migration=True), facts(3, pre_migration=True))
-
-    assert kept(policy(keep_last=1, hold_pre_migration_days=5), backups) == [9, 4]
 
 
 def test_the_hold_of_a_gate_ends_at_its_time() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.audit import AuditEvent, Notice
-from chalicelib.domain.backup import Status, Trigger
+from chalicelib.domain.backup import Status
 from chalicelib.domain.errors import StorageFailed
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Put, Query, Record
@@ -69,7 +69,7 @@ def test_without_a_policy_nothing_goes(world: World) -> None:
     "changes",
     [
         {"locked": True},
-        {"trigger": Trigger.PRE_MIGRATION},
+        {"hold_until": datetime(2100, 1, 1, tzinfo=UTC)},
         {"status": Status.IN_PROGRESS, "validated": False},
     ],
 )

@@ -168,13 +168,14 @@ def test_a_change_while_a_run_is_due_does_not_lose_it(diary: Diary) -> None:
     assert upcoming.expected_at.hour == 3
 
 
-def test_a_change_is_audited_by_what_it_names(diary: Diary) -> None:
+def test_a_change_is_audited_as_it_was_and_as_it_is(diary: Diary) -> None:
     schedule = diary.schedule()
 
     diary.services.schedules.update("key:9", schedule.id, ScheduleChanges(name="x", jitter_s=1))
 
     (event,) = diary.audited("schedule.updated")
-    assert (event.actor, event.details["changed"]) == ("key:9", "jitter_s, name")
+    assert (event.actor, event.before["jitter_s"]) == ("key:9", "0")
+    assert event.after == {"name": '"x"', "jitter_s": "1"}
 
 
 def test_a_run_by_hand_of_a_schedule_without_projects_is_refused(diary: Diary) -> None:
