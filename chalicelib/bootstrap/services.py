@@ -39,9 +39,9 @@ from chalicelib.services.rate_limits import Limits, LocalBuckets, RateLimits, Sh
 from chalicelib.services.reap_restores import RestoreReaper
 from chalicelib.services.restore_sources import RestoreSources
 from chalicelib.services.restores import Restores
-from chalicelib.services.retention import Retention
-from chalicelib.services.retention_rounds import RetentionRounds
-from chalicelib.services.retention_run import RetentionRun
+from chalicelib.services.retention.preview import Retention
+from chalicelib.services.retention.rounds import RetentionRounds
+from chalicelib.services.retention.run import RetentionRun
 from chalicelib.services.run_backup import BackupRunner, Deadlines
 from chalicelib.services.run_job import JobRunner
 from chalicelib.services.run_restore import RestoreDeadlines, RestoreRunner

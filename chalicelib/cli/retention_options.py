@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from chalicelib.domain.retention import MAX_BUDGET_BYTES, MAX_COUNT, MAX_DAYS
+from chalicelib.domain.retention.policy import MAX_BUDGET_BYTES, MAX_COUNT, MAX_DAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

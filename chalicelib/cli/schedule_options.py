@@ -10,7 +10,7 @@ import click
 from chalicelib.cli.backup_options import compression_option, format_option, verification_option
 from chalicelib.cli.fields import tag_option
 from chalicelib.domain.backup import BackupType
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import Overlap
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -9,7 +9,7 @@ from chalicelib.domain.backup import Asked, Name, Tags
 from chalicelib.domain.connection import Endpoint
 from chalicelib.domain.proof import Assertions
 from chalicelib.domain.record import Moment, Record
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 
 class ProjectKind(StrEnum):

@@ -18,7 +18,7 @@ from pydantic import Field
 from chalicelib.domain.backup import BackupOptions, Name, Tags, Value
 from chalicelib.domain.errors import ErrorInfo
 from chalicelib.domain.record import Id, Moment, Record
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.timetable import Timetable, timetable_of
 
 MAX_JITTER_S: Final = 86_400

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Conflict, HoldfastError
 from chalicelib.domain.project import Project
 from chalicelib.domain.proof import Assertion
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.ports import Secrets
 from chalicelib.services.ledger import Ledger
 

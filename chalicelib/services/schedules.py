@@ -9,7 +9,7 @@ from chalicelib.domain import due
 from chalicelib.domain.backup import Backup, BackupOptions, plan_format
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import (
     ExpectedRun,
     Overlap,

@@ -35,7 +35,7 @@ from chalicelib.services.ledger import Ledger
 from chalicelib.services.lost_runs import LostRuns
 from chalicelib.services.outbox import BATCH, WAITING, Outbox
 from chalicelib.services.reap_restores import RestoreReaper
-from chalicelib.services.retention_rounds import RetentionRounds
+from chalicelib.services.retention.rounds import RetentionRounds
 from chalicelib.services.seal import Seal
 from chalicelib.services.sweep_schedules import ScheduleSweep
 from chalicelib.services.watch_sweeps import SweepWatch

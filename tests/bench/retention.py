@@ -17,9 +17,9 @@ from chalicelib.domain.backup import Artefact, Backup, Checksum, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.services.projects import NewProject
-from chalicelib.services.retention import Asked, Preview
+from chalicelib.services.retention.preview import Asked, Preview
 from chalicelib.settings import Settings
 from tests.bench.harness import Row
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import HoldfastError
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.services.backups import BackupChanges, BackupFilter
 from chalicelib.services.projects import ProjectChanges
 from tests.simulation.checker import violations as usual_violations

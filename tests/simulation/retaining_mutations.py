@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.record import Page, Query, Write
-from chalicelib.domain.retention_outlines import BackupOutline
+from chalicelib.domain.retention.outlines import BackupOutline
 from chalicelib.services.deletions import Deletions
-from chalicelib.services.retention_look import Looking
-from chalicelib.services.retention_removal import Doomed, Removal
-from chalicelib.services.retention_rounds import RetentionRounds
-from chalicelib.services.retention_run import RetentionRun
+from chalicelib.services.retention.look import Looking
+from chalicelib.services.retention.removal import Doomed, Removal
+from chalicelib.services.retention.rounds import RetentionRounds
+from chalicelib.services.retention.run import RetentionRun
 from chalicelib.services.sweeper import Sweeper, SweepReport
 from tests.simulation.simulate import Mutation
 

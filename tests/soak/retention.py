@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from chalicelib.domain.retention_facts import Standing
-from chalicelib.domain.retention_plan import Plan, plan
+from chalicelib.domain.retention.facts import Standing
+from chalicelib.domain.retention.plan import Plan, plan
 from tests.soak.report import Report, bound_95, sized
 from tests.support.retention_histories import history_of
 from tests.support.retention_oracle import violations

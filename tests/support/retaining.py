@@ -14,11 +14,11 @@ from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Query, Replace, Write
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import Freeze
+from chalicelib.domain.retention.facts import Freeze
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.services.projects import ProjectChanges
-from chalicelib.services.retention import Asked
-from chalicelib.services.retention_rounds import EVERY
+from chalicelib.services.retention.preview import Asked
+from chalicelib.services.retention.rounds import EVERY
 from chalicelib.services.sweeper import SweepReport
 from tests.support.world import World
 

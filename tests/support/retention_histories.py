@@ -8,8 +8,8 @@ from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Situation, Standing
+from chalicelib.domain.retention.facts import BackupFacts, Situation, Standing
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 START: Final = datetime(2026, 1, 1, 1, 30, tzinfo=UTC)
 ZONES: Final = tuple(

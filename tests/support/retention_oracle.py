@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from chalicelib.domain.retention_facts import BackupFacts, Standing
-from chalicelib.domain.retention_plan import Plan
+from chalicelib.domain.retention.facts import BackupFacts, Standing
+from chalicelib.domain.retention.plan import Plan
 from tests.support.retention_histories import TIERS, History
 
 

@@ -20,7 +20,7 @@ from chalicelib.api.requests.fields import (
 from chalicelib.domain.backup import Asked
 from chalicelib.domain.connection import SslMode, Text
 from chalicelib.domain.proof import ASSERTION_TIMEOUT_S, MAX_ASSERTIONS, Assertion
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 _NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {

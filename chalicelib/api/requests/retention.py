@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from chalicelib.api.requests.fields import Body, RecordId
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 
 class ScopeFields(Body):

@@ -19,7 +19,7 @@ from chalicelib.api.requests.fields import (
     TagValue,
     changes_something,
 )
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import MAX_JITTER_S, Overlap, ProjectTag
 from chalicelib.domain.timetable import MAX_CRON_LETTERS, MAX_PREVIEW
 

@@ -13,7 +13,7 @@ from chalicelib.api.routing import ADMIN, VIEWER, Call, hidden, route
 from chalicelib.api.views.retention import RetentionPlanView, RetentionStateView
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.project import Project
-from chalicelib.services.retention import Asked
+from chalicelib.services.retention.preview import Asked
 
 
 @route("POST /v1/retention/preview", VIEWER)

@@ -10,7 +10,7 @@ from chalicelib.domain.backup import Asked
 from chalicelib.domain.connection import SslMode
 from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.proof import Assertion
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 
 class ProjectView(View):

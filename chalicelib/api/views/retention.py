@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Self
 
 from chalicelib.api.views.answers import PageView, View
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import Freeze, FreezeReason, Reason, Standing, Verdict
-from chalicelib.domain.retention_state import ScopeState
-from chalicelib.services.retention import Preview
+from chalicelib.domain.retention.facts import Freeze, FreezeReason, Reason, Standing, Verdict
+from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.retention.state import ScopeState
+from chalicelib.services.retention.preview import Preview
 
 
 class FreezeView(View):

@@ -9,7 +9,7 @@ from chalicelib.api.views.answers import PageView, View
 from chalicelib.api.views.backups import BackupView
 from chalicelib.domain.backup import BackupOptions
 from chalicelib.domain.errors import ErrorInfo
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import LastRun, NextRun, Overlap, ProjectTag, Schedule
 
 SHOWN_RUNS: Final = 3

@@ -16,7 +16,7 @@ from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
 from chalicelib.domain.backup import Asked, BackupOptions, BackupType
 from chalicelib.domain.errors import InvalidRequest, RequestError, Unsupported
 from chalicelib.domain.record import Query
-from chalicelib.domain.retention import Count, RetentionPolicy
+from chalicelib.domain.retention.policy import Count, RetentionPolicy
 from chalicelib.domain.schedule import Overlap, Schedule
 from chalicelib.services.schedules import NewSchedule, ScheduleChanges
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Reason, Situation, Standing
-from chalicelib.domain.retention_plan import plan
+from chalicelib.domain.retention.facts import BackupFacts, Reason, Situation, Standing
+from chalicelib.domain.retention.plan import plan
+from chalicelib.domain.retention.policy import RetentionPolicy
 from tests.support.retention_histories import START, days, facts
 
 POLICY = RetentionPolicy(keep_days=7, min_keep=1)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Reason, Situation, Standing
-from chalicelib.domain.retention_judge import spans_of
-from chalicelib.domain.retention_plan import plan
+from chalicelib.domain.retention.facts import BackupFacts, Reason, Situation, Standing
+from chalicelib.domain.retention.judge import spans_of
+from chalicelib.domain.retention.plan import plan
+from chalicelib.domain.retention.policy import RetentionPolicy
 from tests.support.retention_histories import START, days, facts
 
 NOW = START + timedelta(days=400)

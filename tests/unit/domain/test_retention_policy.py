@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.domain.retention import MAX_BUDGET_BYTES, MAX_COUNT, MAX_DAYS, RetentionPolicy
+from chalicelib.domain.retention.policy import (
+    MAX_BUDGET_BYTES,
+    MAX_COUNT,
+    MAX_DAYS,
+    RetentionPolicy,
+)
 
 BAD_VALUES = (
     ("keep_last", 0),

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Standing
-from chalicelib.domain.retention_plan import plan
+from chalicelib.domain.retention.facts import BackupFacts, Standing
+from chalicelib.domain.retention.plan import plan
+from chalicelib.domain.retention.policy import RetentionPolicy
 from tests.support.retention_histories import START, History, history_of
 from tests.support.retention_oracle import violations
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Situation
-from chalicelib.domain.retention_plan import survey, verdicts
+from chalicelib.domain.retention.facts import BackupFacts, Situation
+from chalicelib.domain.retention.plan import survey, verdicts
+from chalicelib.domain.retention.policy import RetentionPolicy
 from tests.support.retention_histories import START, facts
 
 BACKUPS = 100_000

@@ -16,13 +16,13 @@ from chalicelib.domain.backup import Status
 from chalicelib.domain.errors import StorageFailed
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Put, Query, Record
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_outlines import BackupOutline, ScheduleOutline, TagOutline
-from chalicelib.domain.retention_state import ROUND_ID, RetentionRound, RetentionState
+from chalicelib.domain.retention.outlines import BackupOutline, ScheduleOutline, TagOutline
+from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.retention.state import ROUND_ID, RetentionRound, RetentionState
 from chalicelib.domain.schedule import Schedule
 from chalicelib.services.projects import ProjectChanges
-from chalicelib.services.retention_rounds import MOST_S
-from chalicelib.services.retention_scopes import scopes_of
+from chalicelib.services.retention.rounds import MOST_S
+from chalicelib.services.retention.scopes import scopes_of
 from tests.support.retaining import ages, change, daily, freezes, keeping, next_round, past
 from tests.support.world import World
 

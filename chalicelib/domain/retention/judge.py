@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import (
+from chalicelib.domain.retention.facts import (
     RULES,
     BackupFacts,
     Reason,
@@ -21,6 +20,7 @@ from chalicelib.domain.retention_facts import (
     Standing,
     Verdict,
 )
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 ENDED_BADLY: Final = frozenset({Standing.FAILED, Standing.CANCELLED})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import Conflict, NotFound, RevisionConflict
 from chalicelib.domain.record import Insert, Replace, Write
-from chalicelib.domain.retention_state import RetentionState
+from chalicelib.domain.retention.state import RetentionState
 from chalicelib.services.ledger import MAX_TRIES, Ledger
 
 Change = Callable[[RetentionState], tuple[RetentionState, tuple[Write, ...]]]

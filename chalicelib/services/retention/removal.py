@@ -15,12 +15,12 @@ from typing import Final
 from chalicelib.domain.backup import Backup, Chore
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.record import Insert, Replace, Write
-from chalicelib.domain.retention_facts import Standing, Verdict
-from chalicelib.domain.retention_outlines import outline_of
+from chalicelib.domain.retention.facts import Standing, Verdict
+from chalicelib.domain.retention.outlines import outline_of
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
-from chalicelib.services.retention_look import Look
-from chalicelib.services.retention_scopes import obstacles
+from chalicelib.services.retention.look import Look
+from chalicelib.services.retention.scopes import obstacles
 
 ACTOR: Final = "retention"
 

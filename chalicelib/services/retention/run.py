@@ -10,16 +10,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from chalicelib.domain import retention_state
 from chalicelib.domain.errors import Conflict, KeepingError
 from chalicelib.domain.project import Project
-from chalicelib.domain.retention_facts import Verdict
+from chalicelib.domain.retention import state as state_moves
+from chalicelib.domain.retention.facts import Verdict
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
-from chalicelib.services.retention_book import RetentionBook
-from chalicelib.services.retention_look import Look, Looking
-from chalicelib.services.retention_removal import ACTOR, Doomed, Removal
-from chalicelib.services.retention_scopes import Scopes
+from chalicelib.services.retention.book import RetentionBook
+from chalicelib.services.retention.look import Look, Looking
+from chalicelib.services.retention.removal import ACTOR, Doomed, Removal
+from chalicelib.services.retention.scopes import Scopes
 
 BATCH: Final = 1000
 """Removals of one run, the oldest first; what is left goes in the next."""
@@ -84,7 +84,7 @@ class RetentionRun:
         stamp = self.ledger.stamp(ACTOR)
         book.change(
             project.id,
-            lambda state: retention_state.noted(state, look.scope.id, look.survey, stamp),
+            lambda state: state_moves.noted(state, look.scope.id, look.survey, stamp),
         )
 
     def _remove(self, doomed: Doomed, report: RetentionReport) -> bool:
@@ -103,5 +103,5 @@ class RetentionRun:
         scope, now = look.scope, look.situation.now
         book.change(
             project.id,
-            lambda state: (retention_state.applied(state, scope.id, scope.policy, now), ()),
+            lambda state: (state_moves.applied(state, scope.id, scope.policy, now), ()),
         )

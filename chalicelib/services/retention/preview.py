@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from chalicelib.domain import retention_state
 from chalicelib.domain.errors import InvalidRequest, NotFound
 from chalicelib.domain.project import Project
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import Verdict
-from chalicelib.domain.retention_outlines import ScheduleOutline
-from chalicelib.domain.retention_plan import Survey, thawed_or_kept
-from chalicelib.domain.retention_state import ScopeState
+from chalicelib.domain.retention import state as state_moves
+from chalicelib.domain.retention.facts import Verdict
+from chalicelib.domain.retention.outlines import ScheduleOutline
+from chalicelib.domain.retention.plan import Survey, thawed_or_kept
+from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.retention.state import ScopeState
 from chalicelib.services.ledger import Ledger
-from chalicelib.services.retention_book import RetentionBook
-from chalicelib.services.retention_look import Looking
-from chalicelib.services.retention_scopes import (
+from chalicelib.services.retention.book import RetentionBook
+from chalicelib.services.retention.look import Looking
+from chalicelib.services.retention.scopes import (
     Scope,
     Scopes,
     schedules_with_policy,
@@ -88,7 +88,7 @@ class Retention:
         _, scope = self._scopes(Asked(project, schedule_id))
         stamp = self.ledger.stamp(actor)
         state = RetentionBook(self.ledger).change(
-            project.id, lambda found: retention_state.accepted(found, scope.id, stamp)
+            project.id, lambda found: state_moves.accepted(found, scope.id, stamp)
         )
         return state.scope(scope.id)
 

@@ -12,10 +12,10 @@ from typing import Final
 from chalicelib.domain.errors import Conflict, HoldfastError, NotFound
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Query, Replace
-from chalicelib.domain.retention_state import ROUND_ID, RetentionRound
+from chalicelib.domain.retention.state import ROUND_ID, RetentionRound
 from chalicelib.services.ledger import Ledger
-from chalicelib.services.retention_run import RetentionReport, RetentionRun
-from chalicelib.services.retention_scopes import Scopes, pages, schedules_with_policy, scopes_of
+from chalicelib.services.retention.run import RetentionReport, RetentionRun
+from chalicelib.services.retention.scopes import Scopes, pages, schedules_with_policy, scopes_of
 
 EVERY: Final = timedelta(hours=1)
 MOST_S: Final = 120.0

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from chalicelib.domain.project import Project
-from chalicelib.domain.retention_facts import Situation, Verdict
-from chalicelib.domain.retention_plan import Survey, Surveyor, final_judge
-from chalicelib.domain.retention_state import RetentionState
+from chalicelib.domain.retention.facts import Situation, Verdict
+from chalicelib.domain.retention.plan import Survey, Surveyor, final_judge
+from chalicelib.domain.retention.state import RetentionState
 from chalicelib.services.ledger import Ledger
-from chalicelib.services.retention_scopes import Scope, Scopes, backups_of, obstacles
+from chalicelib.services.retention.scopes import Scope, Scopes, backups_of, obstacles
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query, Record
 from chalicelib.domain.restore import Restore
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_outlines import BackupOutline, ScheduleOutline
+from chalicelib.domain.retention.outlines import BackupOutline, ScheduleOutline
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.ports import Catalog
 
 R = TypeVar("R", bound=Record)

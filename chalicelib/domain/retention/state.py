@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.backup import Value
 from chalicelib.domain.record import Insert, Moment, Record, Write
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_plan import Survey
+from chalicelib.domain.retention.plan import Survey
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.runs import Stamp
 
 ROUND_ID: Final = "round"

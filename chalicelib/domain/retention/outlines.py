@@ -19,8 +19,8 @@ from chalicelib.domain.backup import (
     Status,
 )
 from chalicelib.domain.record import Id, Moment, Record
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import BackupFacts, Standing
+from chalicelib.domain.retention.facts import BackupFacts, Standing
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 _NARROW = ConfigDict(frozen=True, extra="ignore")
 _STANDINGS = {

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_facts import (
+from chalicelib.domain.retention.facts import (
     BackupFacts,
     Freeze,
     FreezeReason,
@@ -26,7 +25,8 @@ from chalicelib.domain.retention_facts import (
     Standing,
     Verdict,
 )
-from chalicelib.domain.retention_judge import Judge, is_protected
+from chalicelib.domain.retention.judge import Judge, is_protected
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=15)
 MASS_FLOOR: Final = 5
