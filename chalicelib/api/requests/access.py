@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chalicelib.api.requests.fields import WHOLE, Body, Instant, OneLine, RecordId, seconds_of
+from chalicelib.api.requests.fields import Body, Instant, OneLine, RecordId, seconds_of
 from chalicelib.domain.access import Role
 from chalicelib.domain.link import MAX_LIFETIME
+from chalicelib.domain.whole_number import WHOLE
 from chalicelib.services.links import DEFAULT_LIFETIME
 
 

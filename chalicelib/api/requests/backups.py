@@ -7,7 +7,6 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from chalicelib.api.requests.fields import (
-    WHOLE,
     Body,
     Instant,
     Lines,
@@ -31,6 +30,7 @@ from chalicelib.domain.backup import (
 from chalicelib.domain.contents import MAX_ROWS, quoted_name
 from chalicelib.domain.gate import MAX_HOLD_DAYS
 from chalicelib.domain.restore import SchemaName
+from chalicelib.domain.whole_number import WHOLE
 from chalicelib.services.jobs import MAX_WAIT_S
 
 HoldDays = Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS), WHOLE]

@@ -48,17 +48,10 @@ def _since_epoch(value: datetime) -> datetime:
     return value
 
 
-def _whole(value: object) -> object:
-    # JSON has one kind of number: 60.0 is as whole as 60, and JSON Schema says so too.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def seconds_of(span: timedelta) -> int:
     """Return a span in whole seconds, as bodies count it."""
     return int(span.total_seconds())
 
-
-WHOLE: Final = BeforeValidator(_whole)
 
 # Not strict, because behind a validator of ours a text no longer counts as JSON's form of a time.
 Instant = Annotated[

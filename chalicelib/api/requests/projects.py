@@ -9,7 +9,6 @@ from pydantic.config import JsonDict
 
 from chalicelib.api.requests.fields import (
     ONE_LINE,
-    WHOLE,
     Body,
     OneLine,
     Password,
@@ -21,6 +20,7 @@ from chalicelib.domain.backup import Asked
 from chalicelib.domain.connection import SslMode, Text
 from chalicelib.domain.proof import ASSERTION_TIMEOUT_S, MAX_ASSERTIONS, Assertion
 from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.whole_number import WHOLE
 
 _NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from chalicelib.api.requests.fields import WHOLE, Body, PageQuery, RecordId
+from chalicelib.api.requests.fields import Body, PageQuery, RecordId
 from chalicelib.api.requests.projects import ConnectionFields
 from chalicelib.domain.backup import Status
 from chalicelib.domain.restore import (
@@ -17,6 +17,7 @@ from chalicelib.domain.restore import (
     options_of,
     require_one_part,
 )
+from chalicelib.domain.whole_number import WHOLE
 
 
 class RestoreTargetFields(ConnectionFields):

@@ -8,7 +8,6 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from chalicelib.api.requests.backups import OptionFields
 from chalicelib.api.requests.fields import (
-    WHOLE,
     Body,
     OneLine,
     PageQuery,
@@ -22,6 +21,7 @@ from chalicelib.api.requests.fields import (
 from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import MAX_JITTER_S, Overlap, ProjectTag
 from chalicelib.domain.timetable import MAX_CRON_LETTERS, MAX_PREVIEW
+from chalicelib.domain.whole_number import WHOLE
 
 Cron = Annotated[
     str,

@@ -5,25 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from chalicelib.domain.backup import Value
+from chalicelib.domain.whole_number import WHOLE
 
 MAX_COUNT = 10_000
 MAX_DAYS = 36_500
 MAX_BUDGET_BYTES = 1 << 60
 
 
-def _whole(value: object) -> object:
-    # JSON has one kind of number: 60.0 is as whole as 60
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-_WHOLE = BeforeValidator(_whole)
-Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True), _WHOLE]
-Days = Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), _WHOLE]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True), WHOLE]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE]
 Fraction = Annotated[float, Field(gt=0, lt=1, strict=True)]
-Budget = Annotated[int, Field(ge=1, le=MAX_BUDGET_BYTES, strict=True), _WHOLE]
+Budget = Annotated[int, Field(ge=1, le=MAX_BUDGET_BYTES, strict=True), WHOLE]
 
 
 def _zone(name: str) -> str:
