@@ -60,13 +60,16 @@ class Estimate:
     """Say what a backup would take and meet: bytes as the catalogue has them.
 
     `locks` are those that a dump would wait for, `transactions` have been open for long; `expected`
-    is how long a run takes, for who knows the earlier ones.
+    is how long a run takes, for who knows the earlier ones. Where a proof is asked for, it takes
+    `proof_bytes` of scratch, of which `scratch_bytes` are free where this worker would make it.
     """
 
     tables: int
     table_bytes: int
     large_objects: int
     database_bytes: int
+    proof_bytes: int = 0
+    scratch_bytes: int | None = None
     locks: tuple[LockHeld, ...] = ()
     transactions: tuple[OpenTransaction, ...] = ()
     expected: Expectation | None = None

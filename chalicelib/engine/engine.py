@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.domain.backup import BackupOptions, Compression, Format, plan_format
@@ -13,7 +13,7 @@ from chalicelib.domain.connection import Connection, SslMode
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import VersionUnsupported
 from chalicelib.domain.proof import ProofReport
-from chalicelib.engine import inspection, stream, verify
+from chalicelib.engine import inspection, scratch, stream, verify
 from chalicelib.engine.archive import inside
 from chalicelib.engine.choice import Choice, FloorPolicy, Need, choose, reader
 from chalicelib.engine.clients import Client, Clients, default_folders
@@ -78,7 +78,14 @@ class PostgresEngine:
     def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
         """Size the work from the catalogue, without reading rows."""
         with self._looking(connection) as session:
-            return inspection.estimate(session, options.type)
+            found = inspection.estimate(session, options.type)
+        if options.verification is None or options.verification.proof_level is None:
+            return found
+        return replace(
+            found,
+            proof_bytes=scratch.room_needed(found.database_bytes, None, None),
+            scratch_bytes=scratch.room_free(self._settings.scratch_dir),
+        )
 
     def plan(self, connection: Connection, options: BackupOptions) -> DumpPlan:
         """Choose client and codec for this server, or say why none fits."""

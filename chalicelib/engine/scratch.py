@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chalicelib.domain.connection import Connection, Endpoint, SslMode
-from chalicelib.domain.errors import ScratchTooSmall, VersionUnsupported
+from chalicelib.domain.errors import Internal, ScratchTooSmall, VersionUnsupported
 from chalicelib.engine.environment import password_line
 from chalicelib.engine.own_server import (
     SPARE_PARENTS,
@@ -32,7 +32,11 @@ from chalicelib.engine.own_server import (
     postmaster_of,
     remove_home,
 )
-from chalicelib.engine.server_programs import ServerPrograms
+from chalicelib.engine.server_programs import (
+    ServerPrograms,
+    reachable_parent,
+    unprivileged_account,
+)
 
 PREFIX: Final = "holdfast-scratch-"
 PORT: Final = 5432
@@ -90,8 +94,7 @@ class ScratchServer(OwnServer):
         self, programs: ServerPrograms, folder: Path, beat: Callable[[], None] = idle
     ) -> None:
         """Choose programs and the folder it lives below, if the server's account can enter it."""
-        short = (folder,) if len(str(folder)) <= LONGEST_PARENT else ()
-        super().__init__(programs, Lodging(PREFIX, short), beat)
+        super().__init__(programs, Lodging(PREFIX, _short(folder)), beat)
         self.port = PORT
         self._lock: int | None = None
 
@@ -183,6 +186,14 @@ def require_room(needed_bytes: int, free_bytes: int, folder: Path) -> None:
         )
 
 
+def room_free(folder: Path) -> int | None:
+    """Return the room where a scratch server that prefers this folder is made; None: nowhere."""
+    try:
+        return free_bytes(reachable_parent(unprivileged_account(), parents(_short(folder))))
+    except Internal:
+        return None
+
+
 def free_bytes(folder: Path) -> int:
     """Return the room on the disk of a folder, or of its nearest parent that is there."""
     while not folder.exists():
@@ -193,6 +204,10 @@ def free_bytes(folder: Path) -> int:
 def parents(first: Iterable[Path]) -> list[Path]:
     """Return the folders that scratch servers may live below."""
     return list(dict.fromkeys([*first, Path(tempfile.gettempdir()), *SPARE_PARENTS]))
+
+
+def _short(folder: Path) -> tuple[Path, ...]:
+    return (folder,) if len(str(folder)) <= LONGEST_PARENT else ()
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -15,11 +15,20 @@ from chalicelib.domain.backup import (
     VerificationLevel,
 )
 from chalicelib.domain.block_digest import BlockDigest
-from chalicelib.domain.errors import IntegrityFailed, Internal
+from chalicelib.domain.errors import DeadlineExceeded, IntegrityFailed, Internal
 from chalicelib.domain.object_keys import PROOF, PROOF_TEXT, artefact_key
-from chalicelib.domain.proof import Assertion, Outcome, ProofLevel, ProofReport, report_text
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.proof import (
+    Assertion,
+    Outcome,
+    ProofLevel,
+    ProofReport,
+    Unproven,
+    report_text,
+)
 from chalicelib.ports import ObjectStore
 from chalicelib.postgres_ports import Engine, ProofRequest, Watch
+from chalicelib.services.progress import RunWatch
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,29 @@ class BackupProver:
         artefacts = {artefact.name: artefact for artefact in backup.artefacts}
         return self.engine.prove(request, lambda name: self._bytes(artefacts[name]), watch)
 
+    def prove_in_time(self, backup: Backup, measure: Measure, watch: RunWatch) -> ProofReport:
+        """Prove as `prove` does, and leave the step the time to keep what was verified before.
+
+        A proof that does not end by then could not be made, which is a report too.
+        """
+        clock = watch.ledger.clock
+        begun = clock.monotonic()
+        try:
+            return self.prove(backup, measure, _Early(watch))
+        except DeadlineExceeded:
+            seconds = round(clock.monotonic() - begun, 3)
+            gap = Unproven(what="the whole proof", reason="the worker's time was over before it")
+            return ProofReport(
+                level=measure.level,
+                outcome=Outcome.UNPROVEN,
+                compared_with="the source's record",
+                server_version=backup.server_version or "",
+                scratch_version=None,
+                at=clock.now(),
+                seconds=seconds,
+                unproven=(gap,),
+            )
+
     def keep(self, backup: Backup, report: ProofReport, mark: str = "") -> tuple[Artefact, ...]:
         """Store the report for programs and for people; `mark` tells it from earlier ones."""
         document = report.model_dump_json(indent=2).encode() + b"\n"
@@ -92,6 +124,18 @@ class BackupProver:
         )
 
 
+@dataclass(frozen=True)
+class _Early:
+    """Watch a proof that must end a little before its step does."""
+
+    watch: RunWatch
+
+    def check(self, progress: Progress | None = None) -> None:
+        if self.watch.ledger.clock.monotonic() >= self.watch.deadline - KEEPING_S:
+            raise DeadlineExceeded("the proof took longer than it may")
+        self.watch.check(progress)
+
+
 def proven(archive: Verification, report: ProofReport) -> Verification:
     """Return what a proof adds to the verification of the archive itself.
 
@@ -112,6 +156,8 @@ def proven(archive: Verification, report: ProofReport) -> Verification:
     return archive.model_copy(update=update)
 
 
+KEEPING_S = 15.0
+"""To end a scratch server, store a report and write a record."""
 MAX_REASONS = 20
 """More stand in proof.json: a record is one item of a table."""
 

@@ -250,7 +250,7 @@ class BackupRunner:
         prover = BackupProver(self.store, self.engine)
         assertions = self.projects.get(backup.project_id).assertions
         measure = Measure(asked.proof_level, self.seal.counts(backup), blocks, assertions)
-        report = prover.prove(backup, measure, watch)
+        report = prover.prove_in_time(backup, measure, watch)
         watch.check()
         verification = proven(verification, report)
         # the generation in the name: a worker that lost the step cannot have written the same key

@@ -18,8 +18,8 @@ from typing import Annotated, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import Backup, Step
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.backup import Backup, Step, Trigger
+from chalicelib.domain.errors import InvalidRequest, ScratchTooSmall
 from chalicelib.domain.execution import Work
 from chalicelib.domain.restore import RestoreStep
 from chalicelib.services.deliver_notices import NoticeRunner
@@ -85,10 +85,36 @@ def parsed(event: Mapping[str, object]) -> StepEvent:
         raise InvalidRequest(f"the event has no usable {field}", field=field) from error
 
 
-def route_of(database_bytes: int, task_from_bytes: int) -> Route:
+@dataclass(frozen=True)
+class Size:
+    """Say how much there is to do, and what a proof of it takes of the scratch at hand."""
+
+    database_bytes: int
+    proof_bytes: int = 0
+    scratch_bytes: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the proof has room here; where nobody knows, it is tried."""
+        return self.scratch_bytes is None or self.proof_bytes <= self.scratch_bytes
+
+
+def route_of(size: Size, task_from_bytes: int) -> Route:
     """Decide who dumps a database of this size."""
-    is_large = 0 < task_from_bytes <= database_bytes
+    if not task_from_bytes:
+        return Route.FUNCTION
+    is_large = task_from_bytes <= size.database_bytes or not size.fits
     return Route.TASK if is_large else Route.FUNCTION
+
+
+def require_fitting_proof(size: Size) -> None:
+    """Refuse a gate whose proof nobody here could make, before its database is read."""
+    if not size.fits:
+        raise ScratchTooSmall(
+            f"the proof that the migration waits for needs about {size.proof_bytes} bytes of"
+            f" scratch and {size.scratch_bytes} are free",
+            hint="Give the worker more scratch, or subnets for tasks; or ask for no proof.",
+        )
 
 
 def _backup(call: Call) -> dict[str, str]:
@@ -107,12 +133,17 @@ def _backup(call: Call) -> dict[str, str]:
 
 
 def _route(runner: BackupRunner, event: StepEvent) -> Route:
-    if not event.task_from_bytes:
-        return Route.FUNCTION
     backup = runner.ledger.catalog.get(Backup, event.id)
+    is_gate = backup.trigger is Trigger.PRE_MIGRATION
+    if not event.task_from_bytes and not is_gate:
+        return Route.FUNCTION
     connection = runner.projects.connection(backup.project_id)
-    estimate = runner.engine.estimate(connection, backup.options)
-    return route_of(estimate.database_bytes, event.task_from_bytes)
+    found = runner.engine.estimate(connection, backup.options)
+    size = Size(found.database_bytes, found.proof_bytes, found.scratch_bytes)
+    route = route_of(size, event.task_from_bytes)
+    if is_gate and route is Route.FUNCTION:
+        require_fitting_proof(size)
+    return route
 
 
 def _restore(call: Call) -> dict[str, str]:
@@ -135,7 +166,7 @@ def _restore_route(runner: RestoreRunner, event: StepEvent) -> Route:
     backup = runner.ledger.catalog.get(Backup, restore.backup_id)
     # an archive is fetched whole before a restore begins; what it unpacks to takes the time
     size_bytes = max(backup.raw_bytes or 0, backup.stored_bytes or 0)
-    return route_of(size_bytes, event.task_from_bytes)
+    return route_of(Size(size_bytes), event.task_from_bytes)
 
 
 def _job(call: Call) -> dict[str, str]:

@@ -117,6 +117,7 @@ class ScriptedEngine(LooksInside):
     during: Callable[[Watch], None] = lambda watch: watch.check()
     planning: Callable[[], None] = lambda: None
     checking: Callable[[], None] = lambda: None
+    proving: Callable[[Watch], None] = lambda watch: watch.check()
     outcome: Outcome = Outcome.EQUAL
     database_names: tuple[str, ...] = ("app", "billing")
     blocks: tuple[BlockDigest, ...] = ()
@@ -194,7 +195,7 @@ class ScriptedEngine(LooksInside):
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
     ) -> ProofReport:
         self.proofs.append(request)
-        watch.check()
+        self.proving(watch)
         assert b"".join(open_artefact(dump_name(request.format, request.compression)))
         difference = Difference(what="rows of table public.orders", expected="42", found="41")
         gap = Unproven(what="the whole proof", reason="no server programs")

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.backup import Backup, Status, Step
+from chalicelib.domain.backup import (
+    Asked,
+    Backup,
+    BackupOptions,
+    Status,
+    Step,
+    Trigger,
+    VerificationLevel,
+)
+from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import (
     Conflict,
     DeadlineExceeded,
     InvalidRequest,
     LeaseLost,
     NotFound,
+    ScratchTooSmall,
     SourceLost,
     WorkerLost,
 )
 from chalicelib.domain.job import Job, JobArguments, JobKind
+from chalicelib.domain.proof import Outcome
 from chalicelib.domain.restore import Restore, RestoreStep
-from chalicelib.postgres_ports import Watch
-from chalicelib.worker.steps import MARGIN_S, Route, route_of, run_step
-from tests.support.world import World
+from chalicelib.postgres_ports import Estimate, Watch
+from chalicelib.services.backups import NewBackup
+from chalicelib.worker.steps import MARGIN_S, Route, Size, route_of, run_step
+from tests.support.world import ScriptedEngine, World, build_world
 
 LIFE_S = 900.0
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -220,7 +234,67 @@ def test_a_job_whose_function_vanished_is_failed(world: World) -> None:
 def test_large_databases_are_for_tasks_where_there_are_any(
     size_bytes: int, task_from_bytes: int, route: Route
 ) -> None:
-    assert route_of(size_bytes, task_from_bytes) is route
+    assert route_of(Size(size_bytes), task_from_bytes) is route
+
+
+@pytest.mark.parametrize(
+    ("scratch_bytes", "route"), [(499, Route.TASK), (500, Route.FUNCTION), (None, Route.FUNCTION)]
+)
+def test_a_proof_that_does_not_fit_a_function_goes_to_a_task(
+    scratch_bytes: int | None, route: Route
+) -> None:
+    size = Size(100, proof_bytes=500, scratch_bytes=scratch_bytes)
+
+    assert route_of(size, task_from_bytes=1000) is route
+
+
+class CrampedEngine(ScriptedEngine):
+    """An engine whose proofs take more scratch than there is."""
+
+    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
+        found = super().estimate(connection, options)
+        return replace(found, proof_bytes=900, scratch_bytes=800)
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> World:
+    return build_world(tmp_path, CrampedEngine(outcome=Outcome.UNPROVEN))
+
+
+def gated(world: World) -> Backup:
+    options = BackupOptions(verification=Asked.PROOF)
+    new = NewBackup(world.project().id, options, trigger=Trigger.PRE_MIGRATION)
+    return world.services.backups.request("key:1", new)
+
+
+def test_a_gate_whose_proof_fits_nowhere_is_refused_before_the_dump(cramped: World) -> None:
+    backup = gated(cramped)
+
+    with pytest.raises(ScratchTooSmall, match="900 bytes of scratch and 800 are free"):
+        call(cramped, backup, "prepare", task_from_bytes="0")
+
+    assert cramped.engine.dumps == 0
+
+
+def test_a_gate_whose_proof_fits_a_task_goes_there(cramped: World) -> None:
+    backup = gated(cramped)
+
+    answer = call(cramped, backup, "prepare", task_from_bytes="1000000000")
+
+    assert answer["route"] == "task"
+
+
+def test_any_other_backup_whose_proof_fits_nowhere_is_recorded_as_unproven(cramped: World) -> None:
+    backup = cramped.request(verification="proof")
+
+    run_until(cramped, backup, Step.COMPLETE)
+
+    done = cramped.backup(backup).verification
+    assert done is not None
+    assert (done.level, done.reasons) == (
+        VerificationLevel.ARCHIVE,
+        ("the whole proof: no server programs",),
+    )
 
 
 @pytest.mark.parametrize(("task_from_bytes", "route"), [("0", "function"), ("1", "task")])

@@ -13,7 +13,10 @@ from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.facts import CopyDigest
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.proof import Assertion, Outcome, ProofLevel
+from chalicelib.postgres_ports import Watch
 from chalicelib.services.projects import ProjectChanges
+from chalicelib.services.prove_backup import KEEPING_S
+from chalicelib.services.run_backup import Deadlines
 from tests.support.world import World
 
 ASSERTION = Assertion(name="some orders", sql="SELECT count(*) > 0 FROM orders")
@@ -216,3 +219,48 @@ def test_a_job_without_a_backup_is_refused(world: World) -> None:
 
     assert ended.error is not None
     assert ended.error.code == InvalidRequest.code
+
+
+def overtime(world: World, seconds: float) -> None:
+    """Have proofs take so long."""
+
+    def proving(watch: Watch) -> None:
+        world.clock.turn(timedelta(seconds=seconds))
+        watch.check()
+
+    world.engine.proving = proving
+
+
+def test_a_proof_that_outlives_its_step_leaves_what_was_verified(world: World) -> None:
+    overtime(world, Deadlines().dump_s - KEEPING_S)
+
+    done = world.run(world.request(verification="proof"))
+
+    assert done.verification is not None
+    assert (done.status, done.validated) == (Status.COMPLETED, True)
+    assert (done.verification.level, done.verification.reasons) == (
+        VerificationLevel.ARCHIVE,
+        ("the whole proof: the worker's time was over before it",),
+    )
+
+
+def test_a_step_whose_time_is_over_fails_also_in_a_proof(world: World) -> None:
+    overtime(world, Deadlines().dump_s)
+
+    done = world.run(world.request(verification="proof"))
+
+    assert done.error is not None
+    assert (done.status, done.error.code) == (Status.FAILED, "deadline_exceeded")
+
+
+def test_a_cancelled_backup_is_cancelled_in_its_proof_too(world: World) -> None:
+    backup = world.request(verification="proof")
+
+    def proving(watch: Watch) -> None:
+        world.services.backups.cancel("key:1", backup.id)
+        world.clock.turn(timedelta(seconds=1))
+        watch.check()
+
+    world.engine.proving = proving
+
+    assert world.run(backup).status is Status.CANCELLED
