@@ -8,8 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from chalicelib.cli.invocation import (
 from chalicelib.cli.output import print_json, print_list
 from chalicelib.cli.progress_view import size
 from chalicelib.domain.errors import HoldfastError
+from chalicelib.domain.finding import Finding, Verdict
 from chalicelib.engine.clients import Client, Clients, default_folders
 from chalicelib.settings import Settings
 
@@ -36,35 +36,28 @@ SERVICE_TIMEOUT_S: Final = 5.0
 LITTLE_SPACE_BYTES: Final = 1_000_000_000
 
 
-class Verdict(StrEnum):
-    """Say whether a thing is as it should be; only `missing` keeps backups from working."""
-
-    OK = "ok"
-    WARNING = "warning"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say what was looked at and found, and what to do about it."""
-
-    what: str
-    verdict: Verdict
-    found: str
-    hint: str = ""
-
-
-@click.command(epilog=examples("holdfast doctor", "holdfast doctor --json"))
+@click.command(epilog=examples("holdfast doctor", "holdfast doctor --stack holdfast-dev --json"))
 @data_option
+@click.option("--stack", metavar="NAME", help="Look at this installation on AWS instead.")
+@click.option("--region", help="Where the stack is; else HOLDFAST_REGION or the machine's.")
 @json_option
 @pass_invocation
-def doctor(invocation: Invocation, *, data: Path | None, as_json: bool) -> int:
+def doctor(
+    invocation: Invocation,
+    *,
+    data: Path | None,
+    stack: str | None,
+    region: str | None,
+    as_json: bool,
+) -> int:
     """Look whether this machine has what backups need.
 
     Python, PostgreSQL clients (version, TLS, zstd, known holes), the data folder, and the service
-    when HOLDFAST_URL is set. Exit code 1 when something needed is missing.
+    when HOLDFAST_URL is set. With --stack, whether an installation on AWS has all its pieces, as
+    far as your credentials may look. Exit code 1 when something needed is missing.
     """
-    findings = list(_examine(invocation.settings(data)))
+    settings = invocation.settings(data)
+    findings = list(_examine(settings) if stack is None else _installed(settings, stack, region))
     healthy = all(finding.verdict is not Verdict.MISSING for finding in findings)
     page = {"items": [asdict(finding) for finding in findings], "next_cursor": None}
     if as_json:
@@ -82,6 +75,16 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield _space(settings.data.absolute())
     if settings.url is not None:
         yield _service(settings.url)
+
+
+def _installed(settings: Settings, stack: str, region: str | None) -> Iterator[Finding]:
+    from chalicelib.adapters.aws.clients import Place
+    from chalicelib.adapters.aws.stack_reader import seen_at
+    from chalicelib.adapters.system import SystemClock
+    from chalicelib.cli.stack_findings import findings_of
+
+    place = Place(region or settings.region, settings.aws_endpoint)
+    return findings_of(seen_at(place, stack, SystemClock()))
 
 
 def _python() -> Finding:

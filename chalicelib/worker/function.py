@@ -14,6 +14,7 @@ from chalicelib import observability
 from chalicelib.bootstrap.services import Services, build
 from chalicelib.domain.errors import HoldfastError
 from chalicelib.settings import Settings, process_environment
+from chalicelib.worker import own_look
 from chalicelib.worker.reported import told
 from chalicelib.worker.steps import run_step
 
@@ -35,8 +36,10 @@ def services() -> Services:
 
 
 def handler(event: Mapping[str, object], context: LambdaContext) -> dict[str, str]:
-    """Run one step; the log hears types and places of what broke."""
+    """Run one step, or say what is at hand; the log hears types and places of what broke."""
     try:
+        if own_look.is_asked(event):
+            return own_look.programs(services().settings)
         return run_step(services(), event, context.get_remaining_time_in_millis() / 1000)
     except HoldfastError as error:
         raise told(error) from error
