@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# ARCH=arm64 makes package and image for Graviton; both the same, or the deployment is refused
+ARCHITECTURE := $(if $(ARCH),--architecture $(ARCH))
 
 .PHONY: help setup check format test bench soak demo up requirements clean
 .PHONY: package package-check image deploy destroy
@@ -50,14 +52,14 @@ requirements: $(STAMP)
 
 # The API's zip and template; PACKAGE_PYTHON names a Python 3.13 that is not found by itself.
 package: $(STAMP)
-	$(BIN)/python -m infra.package $(if $(PACKAGE_PYTHON),--python $(PACKAGE_PYTHON))
+	$(BIN)/python -m infra.package $(if $(PACKAGE_PYTHON),--python $(PACKAGE_PYTHON)) $(ARCHITECTURE)
 
 package-check: $(STAMP)
 	$(BIN)/python -m infra.package --check --out out/package-check
 
 # The worker's image; PUSH=REPOSITORY_URI also pushes it and notes its digest for `make deploy`.
 image: $(STAMP)
-	$(BIN)/python -m infra.image $(if $(PG_MAJORS),--pg-majors "$(PG_MAJORS)") $(if $(PUSH),--push $(PUSH))
+	$(BIN)/python -m infra.image $(if $(PG_MAJORS),--pg-majors "$(PG_MAJORS)") $(if $(PUSH),--push $(PUSH)) $(ARCHITECTURE)
 
 deploy: package
 	$(BIN)/python -m infra.deploy --stage $(or $(STAGE),dev)

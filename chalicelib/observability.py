@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "holdfast"
 NAMESPACE: Final = "Holdfast"
+FUNCTION: Final = "AWS_LAMBDA_FUNCTION_NAME"
+TASK: Final = "ECS_CONTAINER_METADATA_URI_V4"
+"""Variables that Lambda and ECS set for whatever they run."""
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -40,6 +43,7 @@ class _StandardError(logging.StreamHandler[TextIO]):
 class _Watchers:
     traces: bool = False
     measures: bool = False
+    installation: str = SERVICE
 
 
 _WATCHERS = _Watchers()
@@ -56,17 +60,20 @@ def log() -> Logger:
 
 
 def configure(environment: Mapping[str, str]) -> None:
-    """Trace and measure when this runs as a Lambda function, unless Powertools' variables say no.
+    """Trace in a Lambda function; measure there and in a task of ECS.
 
-    They are POWERTOOLS_TRACE_DISABLED and POWERTOOLS_METRICS_DISABLED.
+    Powertools' own variables say no: POWERTOOLS_TRACE_DISABLED and POWERTOOLS_METRICS_DISABLED.
+    POWERTOOLS_SERVICE_NAME tells the figures of one installation from those of another in the same
+    account.
     """
 
-    def wants(disabling: str) -> bool:
+    def wants(disabling: str, *places: str) -> bool:
         disabled = environment.get(disabling, "").lower() in {"1", "true", "yes"}
-        return "AWS_LAMBDA_FUNCTION_NAME" in environment and not disabled
+        return not disabled and any(place in environment for place in places)
 
-    _WATCHERS.traces = wants("POWERTOOLS_TRACE_DISABLED")
-    _WATCHERS.measures = wants("POWERTOOLS_METRICS_DISABLED")
+    _WATCHERS.traces = wants("POWERTOOLS_TRACE_DISABLED", FUNCTION)
+    _WATCHERS.measures = wants("POWERTOOLS_METRICS_DISABLED", FUNCTION, TASK)
+    _WATCHERS.installation = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
 
 
 def described(error: BaseException) -> list[dict[str, object]]:
@@ -105,7 +112,7 @@ def measure(values: Mapping[str, float], dimensions: Mapping[str, str]) -> None:
         return
     from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - as for the log
 
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=_WATCHERS.installation)
     for dimension, group in dimensions.items():
         metrics.add_dimension(dimension, group)
     for name, value in values.items():

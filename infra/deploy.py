@@ -136,8 +136,19 @@ def parameters_of(stage: str, folder: Path, image: Path) -> dict[str, str]:
             raise DeployError(
                 "no image was pushed: run make image with PUSH=, or set WorkerImageUri"
             )
-        given["WorkerImageUri"] = image.read_text().strip()
+        given |= _pushed(image)
     return given
+
+
+def _pushed(image: Path) -> dict[str, str]:
+    built_for = image.with_suffix(".architecture")
+    if not built_for.exists():
+        raise DeployError("nobody noted what the image was built for: push it again")
+    # the template takes only the architecture that the zip was made for
+    return {
+        "WorkerImageUri": image.read_text().strip(),
+        "Architecture": built_for.read_text().strip(),
+    }
 
 
 def require_package(package: Path) -> None:

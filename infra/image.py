@@ -1,9 +1,11 @@
 """Build the worker's image with whichever builder is there: docker, podman or buildah.
 
     python -m infra.image [--pg-majors "17"] [--tag holdfast-worker] [--target layer] [--push URI]
+                          [--architecture arm64]
 
-Wheels are fetched first, by their hashes; the build itself takes Debian packages only. The image is
-for x86_64. With --push its digest is written to out/image, where `make deploy` reads it.
+Wheels are fetched first, by their hashes; the build itself takes Debian packages only. Another
+architecture than this machine's needs a builder that can run its programs (qemu). With --push the
+digest is written to out/image, where `make deploy` reads it, and the architecture beside it.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent
 WHEELS: Final = ROOT / "out" / "wheels"
 NAMED: Final = ROOT / "out" / "image"
+ARCHITECTURE: Final = NAMED.with_suffix(".architecture")
 DOCKERFILE: Final = ROOT / "layers" / "pgclient" / "Dockerfile"
 REQUIREMENTS: Final = DOCKERFILE.with_name("requirements.txt")
 BUILDERS: Final = ("docker", "podman", "buildah")
-PLATFORMS: Final = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+MACHINES: Final = {"x86_64": ("amd64", "x86_64"), "arm64": ("arm64", "aarch64")}
+"""What AWS calls an architecture, what builders of images do, and what wheels do."""
 PROBE_TIMEOUT_S: Final = 30
 
 
@@ -58,8 +62,9 @@ def chosen(works: Callable[[str], bool]) -> str:
 def build_command(builder: str, asked: argparse.Namespace) -> list[str]:
     """Return how this builder builds."""
     verb = ["bud", "--layers"] if builder == "buildah" else ["build"]
+    verb += ["--platform", f"linux/{MACHINES[asked.architecture][0]}"]
     if builder == "docker":
-        verb += ["--platform", "linux/amd64", "--provenance=false"]
+        verb += ["--provenance=false"]
     # Lambda takes images of one platform, as a plain manifest
     return [
         builder, *verb,
@@ -72,9 +77,11 @@ def build_command(builder: str, asked: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-def download_command(python: str) -> list[str]:
+def download_command(python: str, architecture: str) -> list[str]:
     """Return how the wheels of the image are fetched."""
-    platforms = [part for name in PLATFORMS for part in ("--platform", name)]
+    machine = MACHINES[architecture][1]
+    named = (f"manylinux2014_{machine}", f"manylinux_2_28_{machine}")
+    platforms = [part for name in named for part in ("--platform", name)]
     return [
         python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--python-version", "3.13", *platforms, "--only-binary=:all:", "--no-deps",
@@ -119,11 +126,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--target", default="worker", choices=("worker", "layer", "pgclient"))
     parser.add_argument("--offline", action="store_true", help="take the base that is at hand")
     parser.add_argument("--push", metavar="REPOSITORY_URI")
+    parser.add_argument("--architecture", default="x86_64", choices=MACHINES)
     asked = parser.parse_args(arguments)
     try:
         builder = chosen(answers)
         WHEELS.mkdir(parents=True, exist_ok=True)
-        _run(download_command(sys.executable))
+        _run(download_command(sys.executable, asked.architecture))
         _run(build_command(builder, asked))
         if asked.push:
             _push(builder, asked)
@@ -139,6 +147,7 @@ def _push(builder: str, asked: argparse.Namespace) -> None:
     for command in push_commands(builder, asked.tag, asked.push, digest_file):
         _run(command)
     NAMED.write_text(pushed_digest(builder, asked.push, digest_file) + "\n")
+    ARCHITECTURE.write_text(f"{asked.architecture}\n")
 
 
 def _run(command: list[str]) -> None:

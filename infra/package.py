@@ -2,6 +2,7 @@
 
     python -m infra.package             out/package/template.json, out/package/deployment.zip
     python -m infra.package --check     the same with the Python at hand, marked not for deployment
+    python -m infra.package --architecture arm64    for functions, image and tasks on Graviton
 
 Needs Python 3.13, found by itself or named with --python.
 """
@@ -19,15 +20,17 @@ from pathlib import Path
 from typing import Final
 
 from infra.packager import (
+    ARCHITECTURES,
     Interpreter,
     PackagingError,
     candidates,
     copied,
     environment_of,
     lambda_python,
+    made_for,
     packaged,
 )
-from infra.template import CODE, finished, loaded
+from infra.template import CODE, finished, loaded, only_for
 
 ROOT: Final = Path(__file__).parent.parent
 WORK: Final = ROOT / ".package"
@@ -77,14 +80,15 @@ def modules(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in sorted((root / "chalicelib").rglob("*.py"))]
 
 
-def build(interpreter: Interpreter, out: Path, stage: str) -> list[str]:
+def build(interpreter: Interpreter, out: Path, stage: str, architecture: str) -> list[str]:
     """Make the package of a stage; return what is wrong with it."""
     programs = environment_of(interpreter, ROOT, WORK)
     template = ROOT / "infra" / "resources.yaml"
-    made = packaged(programs, copied(ROOT, WORK), template, stage)
+    source = made_for(copied(ROOT, WORK), architecture)
+    made = packaged(programs, source, template, stage)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made / CODE, out / CODE)
-    whole = finished(loaded(made / "sam.yaml"), ROOT / "infra")
+    whole = only_for(finished(loaded(made / "sam.yaml"), ROOT / "infra"), architecture)
     (out / "template.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
     return zip_problems(out / CODE, modules(ROOT)) + lint(out / "template.json")
 
@@ -96,9 +100,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--python")
     parser.add_argument("--stage", default="dev")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--architecture", default=ARCHITECTURES[0], choices=ARCHITECTURES)
     asked = parser.parse_args(arguments)
     try:
-        problems = _made(asked.out, asked.stage, asked.python, checking=asked.check)
+        problems = _made(asked)
     except PackagingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -109,13 +114,14 @@ def main(arguments: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _made(out: Path, stage: str, named: str | None, *, checking: bool) -> list[str]:
+def _made(asked: argparse.Namespace) -> list[str]:
     here = Interpreter(Path(sys.executable), (sys.version_info[0], sys.version_info[1]))
     search_path = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where programs are
-    chosen = here if checking else lambda_python(candidates(named, Path.home(), search_path))
-    mark = out / MARK
-    problems = build(chosen, out, stage)
-    if checking:
+    known = candidates(asked.python, Path.home(), search_path)
+    chosen = here if asked.check else lambda_python(known)
+    mark = asked.out / MARK
+    problems = build(chosen, asked.out, asked.stage, asked.architecture)
+    if asked.check:
         mark.write_text(f"packaged under Python {chosen.version}, to judge template and zip only\n")
     else:
         mark.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ the tree without caches, and an environment with what app.py imports and nothing
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Final
 
 LAMBDA_PYTHON: Final = (3, 13)
+ARCHITECTURES: Final = ("x86_64", "arm64")
+"""Of functions, image and tasks alike; the first is taken where none is named."""
 CHALICE: Final = "chalice==1.34.0"
 COPIED: Final = ("app.py", "requirements.txt", "chalicelib", ".chalice")
 PACKAGE_TIMEOUT_S: Final = 300
@@ -113,6 +116,14 @@ def copied(root: Path, work: Path) -> Path:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
         ignored = shutil.ignore_patterns("__pycache__", "*.pyc", *kept)
         shutil.copytree(origin, target, dirs_exist_ok=True, ignore=ignored)
+    return source
+
+
+def made_for(source: Path, architecture: str) -> Path:
+    """Have Chalice fetch the wheels of an architecture, which need not be this machine's."""
+    config = source / ".chalice" / "config.json"
+    whole = json.loads(config.read_text()) | {"lambda_architecture": architecture}
+    config.write_text(json.dumps(whole, indent=2) + "\n")
     return source
 
 

@@ -66,6 +66,19 @@ def finished(template: Template, definitions: Path) -> Template:
     return whole
 
 
+def only_for(template: Template, architecture: str) -> Template:
+    """Return the template for the one architecture that the zip's wheels were made for.
+
+    CloudFormation then refuses a stage whose image or parameters are of the other one.
+    """
+    narrowed: Template = json.loads(json.dumps(template))
+    narrowed["Parameters"]["Architecture"] |= {
+        "AllowedValues": [architecture],
+        "Default": architecture,
+    }
+    return narrowed
+
+
 def _name_function(resources: Template, logical_id: str) -> None:
     # a name of ours, and the log group by that name: CloudFormation would make up another one
     fixed = f"{APP}-${{Stage}}-{chalice_name(logical_id)}"

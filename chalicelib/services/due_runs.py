@@ -22,6 +22,7 @@ from chalicelib.domain.execution import Work
 from chalicelib.domain.record import Query
 from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule, due_bound
 from chalicelib.ports import Workflow
+from chalicelib.services.figures import missed_figures
 from chalicelib.services.ledger import MAX_TRIES, Ledger
 from chalicelib.services.schedule_entries import ScheduleEntries
 from chalicelib.services.settle_runs import RunSettler, Settlement
@@ -134,6 +135,8 @@ class DueRuns:
     def _follow(self, settlement: Settlement, report: DueReport) -> None:
         report.runs[settlement.run.state] += 1
         report.missed += settlement.missed
+        if (figures := missed_figures(settlement.writes)) is not None:
+            self.ledger.measure(figures)
         if settlement.backup is not None:
             self.workflow.start(Work.BACKUP, settlement.backup.id)
         for child in settlement.children:

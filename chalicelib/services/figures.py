@@ -1,4 +1,4 @@
-"""What is measured about the service: one set of figures for each backup that ends."""
+"""What is measured: one set of figures for each backup that ends and each run that was missed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.record import Insert, Replace, Write
 
+MISSED: Final = "backup.missed"
 ENDINGS: Final = {f"backup.{status}": status for status in Status if status.is_terminal}
 
 
@@ -40,6 +41,20 @@ def figures_of(writes: Sequence[Write]) -> Figures | None:
             if isinstance(write, Replace) and isinstance(write.record, Backup):
                 return _figures(write.record, ended)
     return None
+
+
+def missed_figures(writes: Sequence[Write]) -> Figures | None:
+    """Return how many runs of schedules a commit says were missed; None where it says none was.
+
+    Whoever settles a run writes the audit event in the same commit, so a run is counted once.
+    """
+    inserted = [write.record for write in writes if isinstance(write, Insert)]
+    missed = sum(
+        int(record.details["missed_count"])
+        for record in inserted
+        if isinstance(record, AuditEvent) and record.action == MISSED
+    )
+    return Figures({"RunsMissedCount": float(missed)}, {}) if missed else None
 
 
 def _endings(writes: Sequence[Write]) -> list[Status]:

@@ -27,6 +27,8 @@ VALUES: Final = {
     "SigningKey.Arn": "arn:aws:kms:eu-central-1:111122223333:key/signing",
     "NoticeTopic": "arn:aws:sns:eu-central-1:111122223333:holdfast-dev",
     "WorkerLogs.Arn": "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/worker",
+    "ScheduleDeadLetters.Arn": "arn:aws:sqs:eu-central-1:111122223333:dead-letters",
+    "ChannelTopics": "arn:aws:sns:eu-central-1:111122223333:on-call",
     "ScheduleRole.Arn": "arn:aws:iam::111122223333:role/schedule",
 }
 
@@ -67,6 +69,8 @@ def _arn(value: Any) -> str:
     if isinstance(value, str):
         return value
     ((function, given),) = value.items()
+    if function == "Fn::Split":
+        return _arn(given[1])
     if function == "Fn::Sub":
         return re.sub(r"\$\{([^}]+)\}", lambda found: VALUES[found[1]], given)
     return VALUES[".".join(_listed(given))]

@@ -248,10 +248,23 @@ def test_a_stack_is_removed_once(stacks: Stacks) -> None:
 def test_parameters_are_joined_with_the_image(tmp_path: Path) -> None:
     (tmp_path / "dev.json").write_text('{"Subnets": "subnet-1"}')
     (tmp_path / "image").write_text("repository@sha256:abc\n")
+    (tmp_path / "image.architecture").write_text("arm64\n")
 
     found = parameters_of("dev", tmp_path, tmp_path / "image")
 
-    assert found == {"Subnets": "subnet-1", "WorkerImageUri": "repository@sha256:abc"}
+    assert found == {
+        "Subnets": "subnet-1",
+        "WorkerImageUri": "repository@sha256:abc",
+        "Architecture": "arm64",
+    }
+
+
+def test_an_image_of_unknown_architecture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dev.json").write_text("{}")
+    (tmp_path / "image").write_text("repository@sha256:abc\n")
+
+    with pytest.raises(DeployError, match="push it again"):
+        parameters_of("dev", tmp_path, tmp_path / "image")
 
 
 @pytest.mark.parametrize(

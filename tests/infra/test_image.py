@@ -158,6 +158,7 @@ def asked(**changed: object) -> argparse.Namespace:
         "target": "worker",
         "offline": False,
         "push": None,
+        "architecture": "x86_64",
     }
     return argparse.Namespace(**{**values, **changed})
 
@@ -181,10 +182,23 @@ def test_every_builder_is_told_the_same(builder: str) -> None:
     assert command[command.index("--target") + 1] == "worker"
 
 
-def test_wheels_are_fetched_for_lambdas_python_by_their_hashes() -> None:
-    command = download_command("python")
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "amd64"), ("arm64", "arm64")])
+def test_an_image_is_built_for_the_architecture_that_is_asked_for(
+    architecture: str, machine: str
+) -> None:
+    command = build_command("buildah", asked(architecture=architecture))
+
+    assert command[command.index("--platform") + 1] == f"linux/{machine}"
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_wheels_are_fetched_for_lambdas_python_by_their_hashes(
+    architecture: str, machine: str
+) -> None:
+    command = download_command("python", architecture)
 
     assert "--require-hashes" in command
+    assert f"manylinux2014_{machine}" in command
     assert command[command.index("--python-version") + 1] == "3.13"
 
 

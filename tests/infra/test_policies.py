@@ -12,6 +12,7 @@ import pytest
 
 from app import app
 from chalicelib.adapters.aws.call_counter import CallCounter
+from chalicelib.adapters.aws.stack_permissions import PLACES, Account
 from chalicelib.bootstrap.adapters import aws_adapters
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, BackupOptions, Chore
@@ -19,6 +20,7 @@ from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query, Replace
 from chalicelib.domain.restore import RestoreOptions
+from chalicelib.domain.stack_rights import RIGHTS, Place
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink
 from chalicelib.services.projects import NewProject
@@ -42,7 +44,10 @@ TABLE: Final = VALUES["CatalogTable.Arn"]
 INDEX: Final = f"{TABLE}/index/by_kind"
 BUCKET: Final = VALUES["BackupBucket.Arn"]
 DUMP: Final = f"{BUCKET}/projects/P/backups/B/1/database.dump"
-SECRET: Final = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:holdfast/dev/P-AbCdEf"
+SECRET: Final = (
+    "arn:aws:secretsmanager:eu-central-1:111122223333:secret:holdfast/dev/projects/P-AbCdEf"
+)
+CHANNEL_SECRET: Final = SECRET.replace("projects/P", "channels/C")
 FOREIGN_SECRET: Final = SECRET.replace("holdfast/dev", "payroll")
 OTHER_STAGE: Final = SECRET.replace("holdfast/dev", "holdfast/prod")
 MACHINE: Final = "arn:aws:states:eu-central-1:111122223333:stateMachine:holdfast-dev-backup"
@@ -75,6 +80,7 @@ RARE: Final = {
     "secretsmanager:CreateSecret",
     "secretsmanager:PutSecretValue",
     "secretsmanager:DeleteSecret",
+    "secretsmanager:GetSecretValue",  # the API reads a channel's address to change it
     "s3:AbortMultipartUpload",
     "s3:ListBucket",  # what was stored of a run that failed
     "s3:ListMultipartUploadParts",
@@ -132,6 +138,11 @@ RARE: Final = {
         ("worker", "s3:GetObject", DUMP),
         ("worker", "kms:Sign", VALUES["SigningKey.Arn"]),
         ("worker", "secretsmanager:GetSecretValue", SECRET),
+        # channels: who delivers, and who changes where one leads
+        ("worker", "secretsmanager:GetSecretValue", CHANNEL_SECRET),
+        ("worker", "sns:Publish", VALUES["ChannelTopics"]),
+        ("api_handler", "secretsmanager:GetSecretValue", CHANNEL_SECRET),
+        ("event_backup", "sqs:SendMessage", VALUES["ScheduleDeadLetters.Arn"]),
     ],
 )
 def test_a_function_may_do_what_it_is_for(function: str, action: str, resource: str) -> None:
@@ -151,6 +162,8 @@ def test_a_function_may_do_what_it_is_for(function: str, action: str, resource: 
         ("api_handler", "dynamodb:Scan", TABLE),
         ("api_handler", "dynamodb:DeleteTable", TABLE),
         ("api_handler", "sns:Publish", TOPIC),
+        ("worker", "sns:Publish", VALUES["ChannelTopics"].replace("on-call", "payroll")),
+        ("sweeper", "secretsmanager:GetSecretValue", CHANNEL_SECRET),
         ("api_handler", "scheduler:DeleteSchedule", SCHEDULE.replace("holdfast-dev", "payroll")),
         ("api_handler", "iam:PassRole", "arn:aws:iam::111122223333:role/worker"),
         # what starts backups touches neither objects nor secrets nor keys
@@ -215,6 +228,33 @@ def test_a_function_without_a_policy_of_its_own_may_write_its_log_only() -> None
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_action_is_a_pattern(function: str) -> None:
     assert [action for action in policy_of(function).actions if "*" in action] == []
+
+
+def places() -> dict[Place, str]:
+    account = Account("aws", "eu-central-1", "111122223333", "dev")
+    known = {
+        "HOLDFAST_S3_BUCKET": BUCKET.rpartition(":")[2],
+        "HOLDFAST_S3_KMS_KEY": VALUES["DataKey.Arn"],
+        "HOLDFAST_SIGNING_KEY": VALUES["SigningKey.Arn"],
+        "HOLDFAST_TOPIC": TOPIC,
+        "HOLDFAST_SCHEDULE_DEAD_LETTERS": VALUES["ScheduleDeadLetters.Arn"],
+        "HOLDFAST_SCHEDULE_ROLE": VALUES["ScheduleRole.Arn"],
+    }
+    return {place: arn(account, known) for place, arn in PLACES.items()}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_the_doctor_asks_for_is_what_the_policy_allows(function: str) -> None:
+    policy, arns = policy_of(function), places()
+    asked = {(action, one.place) for one in RIGHTS[function] for action in one.actions}
+
+    refused = {(action, place) for action, place in asked if not policy.allows(action, arns[place])}
+
+    aside = ("logs:", "xray:", "s3:PutObjectRetention")  # of no use to ask, or of some stages only
+    assert refused == set()
+    assert {action for action, _ in asked} == {
+        action for action in policy.actions if not action.startswith(aside)
+    }
 
 
 # -- what the code really calls ----------------------------------------------------------------

@@ -9,36 +9,15 @@ import pytest
 
 from chalicelib.adapters.aws.dynamodb_table import table_definition, ttl_definition
 from chalicelib.adapters.aws.kms_signer import KEY_SPEC
-from chalicelib.domain.backup import Trigger
-from chalicelib.observability import NAMESPACE, SERVICE
 from chalicelib.settings import PREFIX, Settings
-from infra.template import FUNCTION, MACHINE, as_pairs, chalice_name, finished, loaded, with_code
+from infra.template import FUNCTION, MACHINE, as_pairs, chalice_name, finished, with_code
 from tests.support.servers import ROOT
+from tests.support.templates import INFRA, of_type, properties, settings, template
 
-INFRA: Final = ROOT / "infra"
 ARRIVING: Final = {"SCHEDULE_GROUP", "SCHEDULE_FUNCTION", "SCHEDULE_ROLE", "SCHEDULE_DEAD_LETTERS"}
 """Settings that the template gives and that come with schedules."""
 MACHINES: Final = ("BackupMachine", "RestoreMachine", "JobMachine", "PreMigrationMachine")
 KEPT: Final = ("DataKey", "SigningKey", "CatalogTable", "BackupBucket")
-
-
-def template() -> dict[str, Any]:
-    return loaded(INFRA / "resources.yaml")
-
-
-def properties(name: str, source: str = "resources") -> dict[str, Any]:
-    found: dict[str, Any] = loaded(INFRA / f"{source}.yaml")["Resources"][name]["Properties"]
-    return found
-
-
-def settings() -> dict[str, Any]:
-    found: dict[str, Any] = template()["Globals"]["Function"]["Environment"]["Variables"]
-    return found
-
-
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    resources = template()["Resources"].items()
-    return {name: one["Properties"] for name, one in resources if one.get("Type") == kind}
 
 
 # -- records -------------------------------------------------------------------------------------
@@ -192,15 +171,6 @@ def test_every_log_group_ends_some_day() -> None:
     groups = of_type("AWS::Logs::LogGroup")
 
     assert {name for name, one in groups.items() if not one["RetentionInDays"]} == set()
-
-
-@pytest.mark.parametrize("name", ["BackupsFailed", "NoRecentSuccess"])
-def test_an_alarm_watches_the_figures_we_send(name: str) -> None:
-    metrics = [one["MetricStat"]["Metric"] for one in properties(name)["Metrics"][1:]]
-
-    dimensions = [{d["Name"]: d["Value"] for d in metric["Dimensions"]} for metric in metrics]
-    assert {metric["Namespace"] for metric in metrics} == {NAMESPACE}
-    assert dimensions == [{"service": SERVICE, "trigger": trigger} for trigger in Trigger]
 
 
 def test_every_alarm_tells_somebody() -> None:

@@ -11,6 +11,7 @@ from chalicelib.observability import configure, log, measure, span
 
 RECORDER: Any = core.xray_recorder  # the SDK has no types
 ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "holdfast-dev"}
+ON_FARGATE = {"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/x"}
 
 
 class Collector:
@@ -68,7 +69,9 @@ def test_a_span_keeps_no_error(collector: Collector) -> None:
     assert "hunter2" not in collector.sent[0].serialize()
 
 
-@pytest.mark.parametrize("environment", [{}, ON_LAMBDA | {"POWERTOOLS_TRACE_DISABLED": "true"}])
+@pytest.mark.parametrize(
+    "environment", [{}, ON_FARGATE, ON_LAMBDA | {"POWERTOOLS_TRACE_DISABLED": "true"}]
+)
 def test_elsewhere_a_span_does_nothing(collector: Collector, environment: dict[str, str]) -> None:
     configure(environment)
     RECORDER.begin_segment("test")
@@ -97,6 +100,19 @@ def test_figures_are_a_line_that_cloudwatch_reads(capsys: pytest.CaptureFixture[
     assert (declared["Namespace"], line["trigger"]) == ("Holdfast", "manual")
     assert units == {"BackupStoredBytes": "Bytes", "BackupsCompletedCount": "Count"}
     assert line["BackupStoredBytes"] == [3e9]
+
+
+@pytest.mark.parametrize("environment", [ON_LAMBDA, ON_FARGATE])
+def test_functions_and_tasks_measure_for_their_own_installation(
+    capsys: pytest.CaptureFixture[str], environment: dict[str, str]
+) -> None:
+    configure(environment | {"POWERTOOLS_SERVICE_NAME": "holdfast-prod"})
+    try:
+        measure({"BackupsFailedCount": 1}, {})
+    finally:
+        configure({})
+
+    assert json.loads(capsys.readouterr().out)["service"] == "holdfast-prod"
 
 
 @pytest.mark.parametrize("environment", [{}, ON_LAMBDA | {"POWERTOOLS_METRICS_DISABLED": "true"}])

@@ -1,16 +1,19 @@
-"""Each backup that ends is measured once, whoever ends it."""
+"""Each backup that ends and each run that was missed is measured once, whoever notices."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from chalicelib.domain.backup import Backup
 from chalicelib.domain.errors import WorkerLost
+from chalicelib.domain.schedule import ProjectTag
 from chalicelib.services.backups import Backups
 from chalicelib.services.figures import Figures
 from chalicelib.services.ledger import Ledger
+from tests.support.scheduling import Diary, build_diary
 from tests.support.world import DUMP, World
 
 
@@ -61,3 +64,41 @@ def test_a_cancelled_backup_is_measured(
     backups.cancel("key:1", backup.id)
 
     assert [figures.values for figures in seen] == [{"BackupsCancelledCount": 1}]
+
+
+@pytest.fixture
+def diary(tmp_path: Path, seen: list[Figures]) -> Diary:
+    made = build_diary(tmp_path)
+    made.services.ledger = replace(made.services.ledger, measure=seen.append)
+    return made
+
+
+def test_missed_runs_are_measured_one_by_one_and_once(diary: Diary, seen: list[Figures]) -> None:
+    diary.schedule()
+    diary.wait(hours=4, minutes=40)
+
+    diary.start_due()
+    diary.start_due()
+
+    # 13:00 to 16:00 UTC, of which the last is had late
+    assert seen == [Figures({"RunsMissedCount": 4.0}, {})]
+
+
+def test_a_run_of_a_tag_that_nobody_carries_is_measured_as_missed(
+    diary: Diary, seen: list[Figures]
+) -> None:
+    diary.schedule(project_tag=ProjectTag(name="env", value="prod"))
+    diary.wait(hours=1)
+
+    diary.start_due()
+
+    assert seen == [Figures({"RunsMissedCount": 1.0}, {})]
+
+
+def test_a_run_in_time_is_not_measured_as_missed(diary: Diary, seen: list[Figures]) -> None:
+    diary.schedule()
+    diary.wait(hours=1)
+
+    diary.start_due()
+
+    assert seen == []
