@@ -44,6 +44,10 @@ NOTICES: Final = MappingProxyType(
         "stopping": "The restore is being cancelled.",
         "saved": "Saved.",
         "deleted": "Deleted.",
+        "locked": "Locked: retention leaves it alone.",
+        "unlocked": "Unlocked.",
+        "none-chosen": "Nothing was chosen.",
+        "revoked": "The link has ended.",
         "verifying": "A worker is reading the backup again.",
         "signed-out": "You have signed out.",
     }

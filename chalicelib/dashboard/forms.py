@@ -15,6 +15,8 @@ from chalicelib.domain.errors import HoldfastError, InvalidRequest
 MAX_FIELDS: Final = 200
 SECRETS: Final = frozenset({"password", "url", "key"})
 """Never sent back to a browser, not even to the one that typed them."""
+LISTS: Final = frozenset({"pick", "component"})
+"""Fields that a browser sends once for each box that is ticked; read as lines."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,7 +60,7 @@ class Form(Generic[M]):
 
 
 def read_fields(body: bytes | str) -> dict[str, str]:
-    """Read an urlencoded body; of a field given twice the last counts, as browsers send it."""
+    """Read an urlencoded body; of a field given twice the last counts, of LISTS all."""
     try:
         found = parse_qs(
             body.decode("utf-8") if isinstance(body, bytes) else body,
@@ -68,7 +70,9 @@ def read_fields(body: bytes | str) -> dict[str, str]:
         )
     except ValueError as error:
         raise InvalidRequest("the form cannot be read") from error
-    return {name: values[-1] for name, values in found.items()}
+    return {
+        name: "\n".join(values) if name in LISTS else values[-1] for name, values in found.items()
+    }
 
 
 def read_form(model: type[M], fields: Mapping[str, str]) -> Form[M]:

@@ -47,6 +47,12 @@ def health_of(project: Project, backups: Sequence[Backup], now: datetime) -> Pro
     return ProjectHealth(project, _health(verified, latest, now), verified, latest, running)
 
 
+def tells_enough(backups: Sequence[Backup]) -> bool:
+    """Tell whether older backups could change nothing of the judgement."""
+    ended = [one for one in backups if one.status in {Status.COMPLETED, Status.FAILED}]
+    return any(one.validated for one in ended)
+
+
 def sentence_of(found: Sequence[ProjectHealth]) -> str:
     """Say in one sentence how all projects stand."""
     if not found:

@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     VERIFY = "verify"
     CONTENTS = "contents"
     ROWS = "rows"
+    TEXT = "text"
     PREFLIGHT = "preflight"
     CHANNEL_TEST = "channel-test"
 
@@ -45,6 +46,7 @@ class JobArguments(Value):
     limit: int | None = None
     level: Asked | None = None
     channel_id: str | None = None
+    artefact: str | None = None
 
 
 class Job(Record):

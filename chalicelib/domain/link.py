@@ -36,6 +36,19 @@ class Link(Record):
     window_until: Moment | None = None
     revoked_at: Moment | None = None
 
+    @property
+    def uses_left(self) -> int:
+        """How often the link can still be used, besides what an open window repeats."""
+        return max(self.max_uses - self.uses, 0)
+
+    def works(self, now: datetime) -> bool:
+        """Tell whether the token still hands something out."""
+        try:
+            redeemed(self, now)
+        except NotFound:
+            return False
+        return True
+
 
 def redeemed(link: Link, now: datetime) -> Link:
     """Return the link after one more redemption.

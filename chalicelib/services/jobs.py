@@ -21,6 +21,7 @@ DEADLINES: Final = {
     JobKind.VERIFY: timedelta(hours=12),
     JobKind.CONTENTS: timedelta(minutes=10),
     JobKind.ROWS: timedelta(minutes=10),
+    JobKind.TEXT: timedelta(minutes=2),
     JobKind.PREFLIGHT: timedelta(hours=12),
     JobKind.CHANNEL_TEST: timedelta(minutes=2),
 }

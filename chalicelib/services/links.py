@@ -72,6 +72,18 @@ class Links:
             )
         )
 
+    def look(self, token: str) -> Link:
+        """Return what a token is for without using it up; NotFound for one that does not work."""
+        link_id, secret = _parted(token)
+        try:
+            link = self.ledger.catalog.get(Link, link_id)
+        except NotFound as error:
+            raise gone() from error
+        if not matches(secret, link.token_sha256):
+            raise gone()
+        redeemed(link, self.ledger.clock.now())
+        return link
+
     def revoke(self, actor: str, backup_id: str, link_id: str) -> None:
         """End a link at once; revoking again changes nothing."""
 
@@ -95,9 +107,7 @@ class LinkSigner:
 
     def redeem(self, token: str) -> str:
         """Return a signed URL; NotFound for every token that does not work, without saying why."""
-        link_id, _, secret = token.partition(".")
-        if not link_id or not secret or not token.isascii():
-            raise gone()
+        link_id, secret = _parted(token)
         try:
             link = self.ledger.apply(Link, link_id, lambda found: self._decide(found, secret))
             backup = self.ledger.catalog.get(Backup, link.backup_id)
@@ -120,6 +130,13 @@ class LinkSigner:
         if after is link:
             return ()
         return (Replace(after), _event(self.ledger, "link", after, "link.redeemed"))
+
+
+def _parted(token: str) -> tuple[str, str]:
+    link_id, _, secret = token.partition(".")
+    if not link_id or not secret or not token.isascii():
+        raise gone()
+    return link_id, secret
 
 
 def _artefact_name(backup: Backup, wanted: str | None) -> str:

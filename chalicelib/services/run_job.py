@@ -42,6 +42,7 @@ from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
 from chalicelib.services.prove_backup import MAX_REASONS, BackupProver, Measure, proven
+from chalicelib.services.read_text import read_text
 from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
@@ -207,6 +208,11 @@ class JobRunner:
         found = self._looker(job).rows(self._completed(job), wanted)
         return found.model_dump(mode="json")
 
+    def text(self, job: Job) -> dict[str, Any]:
+        """Show a text that lies beside a completed backup."""
+        backup = self._completed(job)
+        return read_text(self.store, backup, job.arguments.artefact or "").model_dump(mode="json")
+
     def _looker(self, job: Job) -> Looker:
         watch = _JobWatch(self.ledger.clock, job.deadline)
         return Looker(self.store, Seal(self.store, self.signer), self.engine, watch)
@@ -300,6 +306,7 @@ ACTIONS: Final[dict[JobKind, Callable[[JobRunner, Job], dict[str, Any]]]] = {
     JobKind.VERIFY: JobRunner.verify,
     JobKind.CONTENTS: JobRunner.contents,
     JobKind.ROWS: JobRunner.rows,
+    JobKind.TEXT: JobRunner.text,
     JobKind.PREFLIGHT: JobRunner.preflight,
     JobKind.CHANNEL_TEST: JobRunner.test_channel,
 }

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.api.routes.backups import reading_job
+from chalicelib.api.requests.fields import QueryString
+from chalicelib.api.routes.backups import reading_job, show_progress
 from chalicelib.api.routing import ADMIN, OPERATOR, VIEWER
 from chalicelib.api.views.backups import BackupProgressView
-from chalicelib.api.views.jobs import ProgressView
 from chalicelib.dashboard.forms import Form, Typed, Unfit
-from chalicelib.dashboard.pages.sessions import EmptyForm
+from chalicelib.dashboard.own_paths import BackForm, noticed
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
+from chalicelib.dashboard.timeline import timeline_of
+from chalicelib.domain.access import Role
+from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.backup import Asked, Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.job import JobArguments, JobKind
+from chalicelib.domain.link import Link
+from chalicelib.domain.record import Query
+from chalicelib.domain.stored_text import texts_of
+from chalicelib.services.audit_log import AuditFilter
 from chalicelib.services.backups import BackupChanges
-from chalicelib.services.links import NewLink
+
+LINKS: Final = 10
+EVENTS: Final = 20
 
 
-class VerifyForm(BaseModel):
+class BackupQuery(QueryString):
+    """Say whether the file is wanted as soon as it is there."""
+
+    download: bool = False
+
+
+class VerifyForm(BackForm):
     """Say how closely to check."""
-
-    model_config = ConfigDict(extra="forbid")
 
     level: Asked = Asked.ARCHIVE
 
 
-class LockForm(BaseModel):
+class LockForm(BackForm):
     """Say whether to keep the backup whatever retention says."""
-
-    model_config = ConfigDict(extra="forbid")
 
     locked: bool
 
@@ -45,15 +56,21 @@ class DeleteForm(BaseModel):
 
 
 @page("GET /dashboard/backups/{backup_id}", VIEWER)
-def show_backup_page(visit: Visit, backup: Backup) -> Html:
+def show_backup_page(visit: Visit, backup: Backup, query: BackupQuery) -> Html:
     """Show a backup."""
+    is_readable = backup.status is Status.COMPLETED and backup.chore is not Chore.DELETE
     return Html(
         "backup.html",
         {
             "backup": backup,
             "project_name": _project_name(visit, backup),
-            "progress": progress_of(visit, backup),
-            "is_readable": backup.status is Status.COMPLETED and backup.chore is not Chore.DELETE,
+            "progress": show_progress(visit.call, backup),
+            "is_readable": is_readable,
+            "wants_file": query.download and visit.actor.may(Role.OPERATOR),
+            "timeline": timeline_of(backup, visit.now),
+            "texts": texts_of(backup),
+            "links": _links(visit, backup),
+            "events": _events(visit, backup),
         },
     )
 
@@ -61,15 +78,14 @@ def show_backup_page(visit: Visit, backup: Backup) -> Html:
 @page("GET /dashboard/backups/{backup_id}/progress", VIEWER)
 def show_backup_progress(visit: Visit, backup: Backup) -> BackupProgressView:
     """Tell a page that is open how far the backup has come."""
-    return progress_of(visit, backup)
+    return show_progress(visit.call, backup)
 
 
 @page("POST /dashboard/backups/{backup_id}/cancel", OPERATOR, shown_by=show_backup_page)
-def cancel_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) -> SeeOther:
+def cancel_backup_form(visit: Visit, backup: Backup, form: Form[BackForm]) -> SeeOther:
     """Cancel the backup."""
-    del form
     visit.services.backups.cancel(visit.actor.name, backup.id)
-    return _back(backup, "cancelled")
+    return _back(backup, form.model.back, "cancelled")
 
 
 @page(
@@ -82,7 +98,7 @@ def verify_backup_form(visit: Visit, backup: Backup, form: Form[VerifyForm]) -> 
     """Let a worker read the backup again."""
     arguments = JobArguments(backup_id=backup.id, level=form.model.level)
     reading_job(visit.call, JobKind.VERIFY, arguments, backup)
-    return _back(backup, "verifying")
+    return _back(backup, form.model.back, "verifying")
 
 
 @page("POST /dashboard/backups/{backup_id}/lock", OPERATOR, shown_by=show_backup_page)
@@ -90,21 +106,7 @@ def lock_backup_form(visit: Visit, backup: Backup, form: Form[LockForm]) -> SeeO
     """Lock or unlock the backup."""
     changes = BackupChanges(locked=form.model.locked)
     visit.services.backups.update(visit.actor.name, backup.id, changes)
-    return _back(backup, "saved")
-
-
-@page(
-    "POST /dashboard/backups/{backup_id}/download",
-    OPERATOR,
-    shown_by=show_backup_page,
-    starts_work=True,
-)
-def download_backup_form(visit: Visit, backup: Backup, form: Form[EmptyForm]) -> SeeOther:
-    """Make a link for one use, and use it at once."""
-    del form
-    # a link, though it is used at once: only what redeems links may read objects
-    _, token = visit.services.links.create(visit.actor.name, backup, NewLink())
-    return SeeOther(visit.services.redeemer.redeem(token), is_foreign=True)
+    return _back(backup, form.model.back, "locked" if form.model.locked else "unlocked")
 
 
 @page("POST /dashboard/backups/{backup_id}/delete", ADMIN, shown_by=show_backup_page)
@@ -120,16 +122,18 @@ def delete_backup_form(visit: Visit, backup: Backup, form: Form[DeleteForm]) -> 
     return SeeOther("/dashboard/backups/history?notice=deleted")
 
 
-def progress_of(visit: Visit, backup: Backup) -> BackupProgressView:
-    """Return how far a backup has come, as the API tells it."""
-    found = visit.services.backups.progress(backup.id)
-    return BackupProgressView(
-        id=backup.id,
-        status=backup.status,
-        step=backup.step,
-        attempt=backup.attempt,
-        progress=ProgressView.of(found) if found else None,
-    )
+def _links(visit: Visit, backup: Backup) -> tuple[Link, ...]:
+    """Return the latest links that still work."""
+    found = visit.services.links.find(backup.id, Query(Link, limit=LINKS)).items
+    return tuple(link for link in found if link.works(visit.now))
+
+
+def _events(visit: Visit, backup: Backup) -> tuple[AuditEvent, ...]:
+    # who did what is for admins, here as on the page of the audit log
+    if not visit.actor.may(Role.ADMIN):
+        return ()
+    wanted = AuditFilter(subject_id=backup.id, projects=visit.actor.projects)
+    return visit.services.audit_log.find(wanted, limit=EVENTS, before_id=None).items
 
 
 def _project_name(visit: Visit, backup: Backup) -> str:
@@ -140,5 +144,5 @@ def _project_name(visit: Visit, backup: Backup) -> str:
         return f"{backup.project_id} (deleted)"
 
 
-def _back(backup: Backup, notice: str) -> SeeOther:
-    return SeeOther(f"/dashboard/backups/{backup.id}?notice={notice}")
+def _back(backup: Backup, back: str | None, notice: str) -> SeeOther:
+    return SeeOther(noticed(back or f"/dashboard/backups/{backup.id}", notice))

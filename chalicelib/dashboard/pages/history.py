@@ -1,64 +1,151 @@
-"""All backups: filtered, page by page, each with what may be done to it."""
+"""All backups: filtered, sorted, page by page, each with what may be done to it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chalicelib.api import cursors
-from chalicelib.api.requests.fields import QueryString, RecordId
+from chalicelib.api.requests.fields import EPOCH, QueryString, RecordId
 from chalicelib.api.routing import VIEWER
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.routing import Html, Visit, page
-from chalicelib.domain.backup import BackupType, Status, Trigger
+from chalicelib.domain.backup import Backup, BackupType, Status, Trigger
 from chalicelib.services.backups import BackupFilter
 
-PAGE = 25
+HISTORY: Final = "/dashboard/backups/history"
+PAGE: Final = 25
+SORTED: Final = 500
+"""A list is kept by time alone: another order reads all first, so there has to be an end to it."""
+_ISO_DAY: Final = "YYYY-MM-DD"
+
+
+class Sort(StrEnum):
+    """Say what comes first."""
+
+    NEWEST = "newest"
+    LARGEST = "largest"
+    SLOWEST = "slowest"
+    NAME = "name"
+
+
+KEYS: Final[dict[Sort, Callable[[Backup], tuple[float, str]]]] = {
+    Sort.LARGEST: lambda backup: (-(backup.stored_bytes or 0), backup.id),
+    Sort.SLOWEST: lambda backup: (-(backup.duration_s or 0.0), backup.id),
+    Sort.NAME: lambda backup: (0.0, backup.name.casefold()),
+}
+
+
+def _iso_day(value: object) -> object:
+    # pydantic would also read a number as seconds since the epoch
+    if isinstance(value, str) and len(value) != len(_ISO_DAY):
+        raise ValueError("should be a day, as 2026-01-31")
+    return value
+
+
+Nothing = Annotated[str, Field(max_length=0)]
+Day = Annotated[
+    date, BeforeValidator(_iso_day), Field(ge=EPOCH.date(), le=date(9000, 1, 1), strict=False)
+]
 
 
 class HistoryQuery(QueryString):
-    """Say which backups to show; an empty field of the form asks for nothing."""
+    """Say which backups to show; an empty field of the form asks for nothing. Days are UTC."""
 
     # a filter form sends its empty choices too, and they must not be refused
-    project: RecordId | Annotated[str, Field(max_length=0)] | None = None
-    status: Status | Annotated[str, Field(max_length=0)] | None = None
-    type: BackupType | Annotated[str, Field(max_length=0)] | None = None
-    trigger: Trigger | Annotated[str, Field(max_length=0)] | None = None
+    project: RecordId | Nothing | None = None
+    status: Status | Nothing | None = None
+    type: BackupType | Nothing | None = None
+    trigger: Trigger | Nothing | None = None
+    since: Day | Nothing | None = None
+    until: Day | Nothing | None = None
     q: Annotated[str, Field(max_length=200)] | None = None
+    sort: Sort | Nothing = Sort.NEWEST
+    page: Annotated[int, Field(ge=1, le=SORTED // PAGE)] = 1
     cursor: Annotated[str, Field(max_length=512)] | None = None
 
     @property
     def chosen(self) -> dict[str, str]:
         """The filters that say something, as the address has them."""
-        every = self.model_dump(mode="json", exclude={"cursor"})
+        every = self.model_dump(mode="json", exclude={"cursor", "page"})
+        if self.order is Sort.NEWEST:
+            del every["sort"]
         return {name: text for name, text in every.items() if text}
+
+    @property
+    def order(self) -> Sort:
+        """What comes first."""
+        return Sort(self.sort) if self.sort else Sort.NEWEST
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Hold one page of backups, and how the address of the next one differs; None: that was all.
+
+    `is_partial`: older backups were left out, for want of time to sort them.
+    """
+
+    backups: Sequence[Backup]
+    following: dict[str, str] | None
+    is_partial: bool = False
 
 
 @page("GET /dashboard/backups/history", VIEWER)
 def show_history(visit: Visit, query: HistoryQuery) -> Html:
-    """List backups, newest first."""
+    """List backups."""
     projects = visible_projects(visit)
-    digest = cursors.filter_digest("history", query)
-    found = visit.services.backups.find(
-        _filter(visit, query), limit=PAGE, before_id=cursors.decode(query.cursor, digest)
-    )
-    following = cursors.encode(found.next_before_id, digest)
+    found = _listing(visit, query)
+    chosen = query.chosen
     return Html(
         "history.html",
         {
-            "backups": found.items,
+            "backups": found.backups,
             "names": {project.id: project.name for project in projects},
             "projects": projects,
-            "chosen": query.chosen,
-            "following": urlencode({**query.chosen, "cursor": following}) if following else None,
-            "is_first": query.cursor is None,
+            "chosen": chosen,
+            "order": query.order.value,
+            "following": urlencode(chosen | found.following) if found.following else None,
+            "is_first": query.cursor is None and query.page == 1,
+            "is_partial": found.is_partial,
+            "sorted_of": SORTED,
+            "back": _address(query),
             "statuses": list(Status),
             "types": list(BackupType),
             "triggers": list(Trigger),
+            "by": lambda sort: urlencode({**chosen, "sort": sort}),
         },
     )
+
+
+def _address(query: HistoryQuery) -> str:
+    place = {"cursor": query.cursor, "page": str(query.page) if query.page > 1 else None}
+    named = {**query.chosen, **{name: text for name, text in place.items() if text}}
+    return f"{HISTORY}?{urlencode(named)}" if named else HISTORY
+
+
+def _listing(visit: Visit, query: HistoryQuery) -> Listing:
+    wanted = _filter(visit, query)
+    if query.order is not Sort.NEWEST:
+        found = visit.services.backups.find(wanted, limit=SORTED, before_id=None)
+        return _sorted(found.items, query, is_partial=found.next_before_id is not None)
+    digest = cursors.filter_digest("history", query)
+    before_id = cursors.decode(query.cursor, digest)
+    found = visit.services.backups.find(wanted, limit=PAGE, before_id=before_id)
+    following = cursors.encode(found.next_before_id, digest)
+    return Listing(found.items, {"cursor": following} if following else None)
+
+
+def _sorted(backups: Sequence[Backup], query: HistoryQuery, *, is_partial: bool) -> Listing:
+    end = query.page * PAGE
+    shown = sorted(backups, key=KEYS[query.order])[end - PAGE : end]
+    following = {"page": str(query.page + 1)} if len(backups) > end else None
+    return Listing(shown, following, is_partial)
 
 
 def _filter(visit: Visit, query: HistoryQuery) -> BackupFilter:
@@ -70,6 +157,13 @@ def _filter(visit: Visit, query: HistoryQuery) -> BackupFilter:
         status=Status(query.status) if query.status else None,
         type=BackupType(query.type) if query.type else None,
         trigger=Trigger(query.trigger) if query.trigger else None,
+        since=_midnight(query.since) if isinstance(query.since, date) else None,
+        # the day that is named is still within
+        until=_midnight(query.until + timedelta(days=1)) if isinstance(query.until, date) else None,
         text=query.q or None,
         projects=visit.actor.projects,
     )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.api.requests.fields import OneLine
 from chalicelib.api.routes.backups import reading_job
 from chalicelib.api.routing import OPERATOR, VIEWER
 from chalicelib.dashboard.forms import Form
@@ -23,8 +26,17 @@ from chalicelib.domain.contents import (
 )
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job, JobArguments, JobKind
+from chalicelib.domain.stored_text import StoredText, texts_of
 
 FIRST_ROWS: Final = 20
+LOOKS: Final[Mapping[JobKind, tuple[str, type[BaseModel]]]] = MappingProxyType(
+    {
+        JobKind.CONTENTS: ("contents", ArchiveContents),
+        JobKind.ROWS: ("rows", TableRows),
+        JobKind.TEXT: ("text", StoredText),
+    }
+)
+"""What each kind of look finds, by the name that the page has for it."""
 
 
 class RowsForm(BaseModel):
@@ -33,6 +45,14 @@ class RowsForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     table: Annotated[str, Field(max_length=300)]
+
+
+class TextForm(BaseModel):
+    """Name a text that lies beside the backup."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: OneLine
 
 
 @page(
@@ -74,23 +94,36 @@ def look_at_rows(visit: Visit, backup: Backup, form: Form[RowsForm]) -> SeeOther
     return SeeOther(_path(backup, reading_job(visit.call, JobKind.ROWS, arguments, backup).id))
 
 
+@page(
+    "POST /dashboard/backups/{backup_id}/text",
+    VIEWER,
+    shown_by=show_backup_page,
+    starts_work=True,
+)
+def look_at_text(visit: Visit, backup: Backup, form: Form[TextForm]) -> SeeOther:
+    """Let a worker read a text that lies beside the backup."""
+    if form.model.name not in texts_of(backup):
+        raise NotFound("the backup has no such text")
+    arguments = JobArguments(backup_id=backup.id, artefact=form.model.name)
+    return SeeOther(_path(backup, reading_job(visit.call, JobKind.TEXT, arguments, backup).id))
+
+
 def table_name(schema: SchemaInside, inside: ObjectInside) -> str:
     """Return a table's name as a rows job takes it, whatever letters it has."""
     return quoted_name(schema.name, inside.name)
 
 
 def _found(job: Job) -> dict[str, Any]:
-    contents = rows = None
-    if job.result is not None and job.job_kind is JobKind.CONTENTS:
-        contents = ArchiveContents.model_validate(job.result)
-    if job.result is not None and job.job_kind is JobKind.ROWS:
-        rows = TableRows.model_validate(job.result)
-    return {"contents": contents, "rows": rows, "table_name": table_name}
+    # each is None but the one that this job has made, once it has
+    found: dict[str, Any] = dict.fromkeys(name for name, _ in LOOKS.values())
+    if job.result is not None:
+        name, kind = LOOKS[job.job_kind]
+        found[name] = kind.model_validate(job.result)
+    return {**found, "table_name": table_name}
 
 
 def _require_own(backup: Backup, job: Job) -> None:
-    is_look = job.job_kind in {JobKind.CONTENTS, JobKind.ROWS}
-    if not is_look or job.arguments.backup_id != backup.id:
+    if job.job_kind not in LOOKS or job.arguments.backup_id != backup.id:
         raise NotFound("there is no such job")
 
 

@@ -8,9 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from chalicelib.api.requests.fields import QueryString, RecordId
 from chalicelib.api.requests.restores import RestoreRequest, RestoreTargetFields
-from chalicelib.api.routes.restores import new_restore
+from chalicelib.api.routes.restores import new_restore, show_restore_progress
 from chalicelib.api.routing import OPERATOR, VIEWER, Call
-from chalicelib.api.views.jobs import ProgressView
 from chalicelib.api.views.restores import RestoreProgressView
 from chalicelib.dashboard.forms import Form, Typed, Unfit
 from chalicelib.dashboard.pages.overview import visible_projects
@@ -186,14 +185,7 @@ def show_restore_page(visit: Visit, restore: Restore) -> Html:
 @page("GET /dashboard/restores/{restore_id}/progress", VIEWER)
 def show_restore_page_progress(visit: Visit, restore: Restore) -> RestoreProgressView:
     """Tell an open page how far the restore has come."""
-    found = visit.services.restores.progress(restore.id)
-    return RestoreProgressView(
-        id=restore.id,
-        status=restore.status,
-        step=restore.step,
-        target_state=restore.target_state,
-        progress=ProgressView.of(found) if found else None,
-    )
+    return show_restore_progress(visit.call, restore)
 
 
 @page("POST /dashboard/restores/{restore_id}/cancel", OPERATOR, shown_by=show_restore_page)

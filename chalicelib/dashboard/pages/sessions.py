@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from chalicelib.api.requests.fields import QueryString
 from chalicelib.api.routing import PUBLIC, VIEWER
 from chalicelib.dashboard.forms import Form, Typed, Unfit
+from chalicelib.dashboard.own_paths import OURS
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
 from chalicelib.domain.errors import Unauthenticated
-
-_OURS: Final = r"^/([^/\\\x00-\x20][^\\\x00-\x20]*)?$"
-"""A path of ours: a second slash would make it the name of another host."""
 
 
 class NextQuery(QueryString):
     """Say which page to go on to."""
 
-    next: Annotated[str, Field(pattern=_OURS, max_length=500)] = "/"
+    next: Annotated[str, Field(pattern=OURS, max_length=500)] = "/"
 
 
 class SignInForm(BaseModel):
@@ -28,7 +26,7 @@ class SignInForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     key: Annotated[SecretStr, Field(max_length=500)]
-    next: Annotated[str, Field(pattern=_OURS, max_length=500)] = "/"
+    next: Annotated[str, Field(pattern=OURS, max_length=500)] = "/"
 
 
 class EmptyForm(BaseModel):

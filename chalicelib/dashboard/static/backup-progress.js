@@ -3,7 +3,8 @@
 // It needs nothing but the address of the progress in JSON, of the API or of the dashboard. It asks
 // more slowly when nothing moves or nobody answers, stops while its page is hidden, and fires
 // `ended` with the last answer. Without `stay` it loads the page again at the end. Restores and jobs
-// name their own `steps`, separated by blanks.
+// name their own `steps`, separated by blanks. `compact` is one line for a list: what the server
+// wrote stays until there is news, and at the end its status stands there; nothing is loaded again.
 const FASTEST_MS = 1000;
 const SLOWEST_MS = 15000;
 const ENDED = new Set(["completed", "failed", "cancelled"]);
@@ -41,7 +42,7 @@ class BackupProgress extends HTMLElement {
 
   connectedCallback() {
     this.#steps = (this.getAttribute("steps") ?? STEPS).split(" ").filter(Boolean);
-    this.#build();
+    if (!this.hasAttribute("compact")) this.#build();
     document.addEventListener("visibilitychange", this.#visible);
     this.#ask();
   }
@@ -83,7 +84,7 @@ class BackupProgress extends HTMLElement {
       if (!response.ok || response.redirected) throw new Error(String(response.status));
       answer = await response.json();
     } catch {
-      this.#parts.table.textContent = "The service does not answer; trying again.";
+      if (this.#parts.table) this.#parts.table.textContent = "The service does not answer; trying again.";
       this.#wait = Math.min(this.#wait * 2, SLOWEST_MS);
       return this.#later();
     }
@@ -100,7 +101,19 @@ class BackupProgress extends HTMLElement {
     if (!document.hidden && this.isConnected) this.#timer = setTimeout(() => this.#ask(), this.#wait);
   }
 
-  #show({ status, step, progress }) {
+  #show(answer) {
+    if (this.hasAttribute("compact")) this.#mark(answer);
+    else this.#fill(answer);
+  }
+
+  #mark({ status, step, progress }) {
+    const mark = element("span", { class: `mark ${status}` });
+    const share = progress && progress.fraction !== null ? ` ${Math.floor(progress.fraction * 100)} %` : "";
+    mark.textContent = ENDED.has(status) || status === "pending" ? status : `${step}${share}`;
+    this.replaceChildren(mark);
+  }
+
+  #fill({ status, step, progress }) {
     const { steps, bar, text, table, said } = this.#parts;
     const reached = status === "completed" ? this.#steps.length : this.#steps.indexOf(step);
     [...steps.children].forEach((item, index) => {
@@ -125,6 +138,7 @@ class BackupProgress extends HTMLElement {
   }
 
   #gone() {
+    if (!this.#parts.text) return this.replaceChildren("deleted");
     this.#parts.text.textContent = "This is no longer there.";
     this.#parts.table.textContent = "";
     this.#parts.bar.hidden = true;
@@ -132,7 +146,7 @@ class BackupProgress extends HTMLElement {
 
   #end(answer) {
     this.dispatchEvent(new CustomEvent("ended", { bubbles: true, detail: answer }));
-    if (!this.hasAttribute("stay")) location.reload();
+    if (!this.hasAttribute("stay") && !this.hasAttribute("compact")) location.reload();
   }
 }
 

@@ -1,0 +1,238 @@
+"""What scripts add to the pages, in a real browser over records that tests write."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from chalicelib.bootstrap.services import Services
+from chalicelib.domain.access import Role
+from chalicelib.domain.backup import Backup, Status, Step
+from chalicelib.domain.job import Job
+from chalicelib.domain.progress import Progress
+from chalicelib.domain.project import Project
+from chalicelib.domain.record import Put, Query, Remove, Replace
+from chalicelib.local.server import ApiServer
+from chalicelib.services.access import NewKey
+from tests.support.completed import stored_backup
+from tests.support.much_history import fill
+
+pytestmark = pytest.mark.slow
+LONG = "a-very-long-name-without-any-blank-" * 5
+SHIFTS = """() => { window.shift = 0; new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) window.shift += one.value;
+}).observe({ type: "layout-shift", buffered: false }); }"""
+
+
+@pytest.fixture
+def url(services: Services) -> Iterator[str]:
+    server = ApiServer(services)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def page(services: Services, url: str) -> Iterator[Page]:
+    """A browser that has signed in as an admin."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("NOT TESTED: no chromium on this machine, so no page was seen in a browser")
+    _, token = services.access.create("test", NewKey("test", Role.ADMIN))
+    troubles: list[str] = []
+    with sync_playwright() as playwright:
+        # as root Chromium starts without its sandbox only; nothing but our own pages is opened
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "console",
+            lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
+        )
+        page.goto(url)
+        page.fill("#key", token)
+        page.click("button:has-text('Sign in')")
+        yield page
+        browser.close()
+    assert not troubles
+
+
+@pytest.fixture
+def running(services: Services, project: Project) -> Backup:
+    return stored_backup(
+        services, project, status=Status.IN_PROGRESS, step=Step.DUMP, completed_at=None
+    )
+
+
+def _tell(services: Services, backup: Backup, **fields: object) -> None:
+    now = services.ledger.clock.now()
+    given = {"id": backup.id, "phase": "dump", "at": now, "raw_bytes_total": 100_000_000}
+    services.ledger.catalog.commit([Put(Progress.model_validate(given | fields))])
+
+
+def _end_job(services: Services, **fields: object) -> None:
+    (job,) = services.ledger.catalog.find(Query(Job)).items
+    services.ledger.catalog.commit([Replace(job.model_copy(update=fields))])
+
+
+def test_figures_that_change_move_nothing_on_the_page(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    page.goto(f"{url}/dashboard/backups/{running.id}")
+    expect(page.locator("backup-progress .now")).to_have_text("dump")
+    page.evaluate(SHIFTS)
+
+    for done in (1, 50_000_000):
+        _tell(services, running, raw_bytes_done=done, table="shop.orders", bytes_per_s=2e6, eta_s=9)
+        said = "1 B" if done == 1 else "50.0 MB"
+        expect(page.locator("backup-progress")).to_contain_text(f"{said} read", timeout=15_000)
+
+    assert page.evaluate("window.shift") == 0
+
+
+def test_a_backup_that_is_deleted_in_another_tab_is_said_to_be_gone(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    page.goto(f"{url}/dashboard/backups/{running.id}")
+    expect(page.locator("backup-progress .now")).to_have_text("dump")
+
+    services.ledger.catalog.commit([Remove(running)])
+
+    expect(page.locator("backup-progress")).to_contain_text("no longer there", timeout=15_000)
+    page.reload()
+    expect(page.locator("main")).to_contain_text("there is no such backup")
+
+
+def test_a_list_follows_what_runs_without_loading_itself_again(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    page.goto(f"{url}/dashboard/backups/history")
+    page.check(f"input[value='{running.id}']")
+
+    services.ledger.catalog.commit([Replace(running.model_copy(update={"status": "completed"}))])
+
+    expect(page.locator("backup-progress .completed")).to_be_visible(timeout=15_000)
+    assert page.is_checked(f"input[value='{running.id}']")
+
+
+def test_an_estimate_comes_without_leaving_the_form(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    page.goto(f"{url}/dashboard/backups/manual?project={project.id}")
+    page.fill("#name", "typed before")
+    page.click("button:has-text('Estimate first')")
+    expect(page.locator("#estimate")).to_contain_text("A worker is looking")
+
+    result: dict[str, Any] = {"tables": 3, "table_bytes": 7_000_000, "large_objects": 0,
+        "database_bytes": 9, "expected": {"seconds": 30.0, "basis": "one run"}}  # fmt: skip
+    _end_job(services, status=Status.COMPLETED, result=result)
+
+    expect(page.locator("#estimate")).to_contain_text("about 7.0 MB", timeout=15_000)
+    assert page.input_value("#name") == "typed before"
+    assert page.url.endswith(f"project={project.id}")
+    page.select_option("#type", "schema")
+    expect(page.locator("#estimate.stale")).to_be_visible()
+
+
+def test_a_form_that_cannot_be_estimated_is_shown_with_its_mistake(
+    page: Page, url: str, project: Project
+) -> None:
+    page.goto(f"{url}/dashboard/backups/manual?project={project.id}")
+    page.fill("#tags", "nonsense")
+
+    page.click("button:has-text('Estimate first')")
+
+    expect(page.locator("#tags-wrong")).to_be_visible()
+    assert page.input_value("#tags") == "nonsense"
+
+
+def test_many_are_chosen_by_one_box_and_named_before_they_go(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    for name in ("one", "two"):
+        stored_backup(services, project, name=name)
+    page.goto(f"{url}/dashboard/backups/history")
+    expect(page.locator("#chosen button").first).to_be_disabled()
+
+    page.check("[aria-label='Choose all on this page']")
+    page.click("#chosen button:has-text('Delete')")
+    page.fill("#confirm", "delete 2 backups")
+    page.click("main form button:has-text('Delete')")
+
+    expect(page.locator(".notice")).to_have_text("Deleted.")
+    assert services.ledger.catalog.find(Query(Backup)).items == ()
+
+
+def test_the_menu_of_a_row_is_reached_by_keyboard_and_locks(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    backup = stored_backup(services, project)
+    page.goto(f"{url}/dashboard/backups/history?status=completed")
+
+    page.focus(f"[popovertarget='m-{backup.id}']")
+    page.keyboard.press("Enter")
+    page.focus(f"#m-{backup.id} button:has-text('Lock')")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".notice")).to_contain_text("Locked")
+    assert services.backups.get(backup.id).locked
+    assert "status=completed" in page.url
+
+
+def test_a_file_that_was_asked_for_comes_by_itself_and_once(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    backup = stored_backup(services, project, b"PGDMP whole")
+
+    with page.expect_download() as waiting:
+        page.goto(f"{url}/dashboard/backups/{backup.id}?download=true")
+
+    assert waiting.value.path().read_bytes() == b"PGDMP whole"
+    assert "download" not in page.url
+
+
+def test_deleting_from_the_list_opens_the_question(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    backup = stored_backup(services, project)
+    page.goto(f"{url}/dashboard/backups/history")
+
+    page.click(f"[popovertarget='m-{backup.id}']")
+    page.click(f"#m-{backup.id} a:has-text('Delete')")
+
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_full_pages_keep_nobody_out(
+    services: Services, page: Page, url: str, width: int, colours: str
+) -> None:
+    (project, *_) = fill(services, projects=3, backups_each=30)
+    backup = stored_backup(services, project, name=LONG, description=LONG, tags={"x": LONG})
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+
+    for path in (
+        "/",
+        "/dashboard/backups/history",
+        f"/dashboard/backups/{backup.id}",
+        "/dashboard/backups/manual",
+        f"/dashboard/projects/{project.id}",
+    ):
+        page.goto(url + path)
+        # handed over by the debugger, which the pages' own policy does not bind
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")["violations"]
+        assert [
+            (one["id"], [node["html"] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
