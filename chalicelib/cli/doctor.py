@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 import httpx
 
+from chalicelib.bootstrap.doctor import examine
 from chalicelib.cli.exit_codes import FAILED
 from chalicelib.cli.invocation import (
     Invocation,
@@ -25,15 +21,10 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_json, print_list
-from chalicelib.cli.progress_view import size
-from chalicelib.domain.errors import HoldfastError
 from chalicelib.domain.finding import Finding, Verdict
-from chalicelib.engine.clients import Client, Clients, default_folders
 from chalicelib.settings import Settings
 
-PYTHON: Final = (3, 11)
 SERVICE_TIMEOUT_S: Final = 5.0
-LITTLE_SPACE_BYTES: Final = 1_000_000_000
 
 
 @click.command(epilog=examples("holdfast doctor", "holdfast doctor --stack holdfast-dev --json"))
@@ -68,11 +59,7 @@ def doctor(
 
 
 def _examine(settings: Settings) -> Iterator[Finding]:
-    yield _python()
-    clients = Clients(default_folders(settings.client_dirs))
-    yield from client_findings(clients, floor_policy=settings.floor_policy)
-    yield _folder(settings.data.absolute())
-    yield _space(settings.data.absolute())
+    yield from examine(settings)
     if settings.url is not None:
         yield _service(settings.url)
 
@@ -85,78 +72,6 @@ def _installed(settings: Settings, stack: str, region: str | None) -> Iterator[F
 
     place = Place(region or settings.region, settings.aws_endpoint)
     return findings_of(seen_at(place, stack, SystemClock()))
-
-
-def _python() -> Finding:
-    good = sys.version_info >= PYTHON
-    hint = "" if good else "Install Python 3.11 or newer."
-    return Finding(
-        "python", Verdict.OK if good else Verdict.MISSING, platform.python_version(), hint
-    )
-
-
-def client_findings(clients: Clients, *, floor_policy: str) -> Iterator[Finding]:
-    """Judge every installation; none at all, or a broken one, keeps backups from working."""
-    try:
-        found = clients.find()
-    except HoldfastError as error:
-        yield Finding("postgresql clients", Verdict.MISSING, error.message, error.hint)
-        return
-    if not found:
-        hint = "Install them (apt install postgresql-client), or `pip install 'holdfast[demo]'`."
-        yield Finding("postgresql clients", Verdict.MISSING, "none", hint)
-    for client in found:
-        yield client_finding(client, floor_policy=floor_policy)
-
-
-def client_finding(client: Client, *, floor_policy: str) -> Finding:
-    """Judge one installation of the client programs."""
-    traits = [f"{client.version} in {client.bin_dir}"]
-    traits.append("TLS" if client.has_tls else "no TLS")
-    traits.append("zstd" if client.has_zstd else "no zstd")
-    hints = []
-    if client.version.is_below_floor:
-        hints.append(f"It has a known hole; install {client.version.floor} or newer.")
-    if not client.has_tls:
-        hints.append("It cannot back up servers that need TLS.")
-    verdict = Verdict.WARNING if hints else Verdict.OK
-    if client.version.is_below_floor and floor_policy == "refuse":
-        verdict = Verdict.MISSING
-    return Finding("postgresql clients", verdict, ", ".join(traits), " ".join(hints))
-
-
-def _folder(data: Path) -> Finding:
-    place = _nearest(data)
-    try:
-        # a real file, because permission bits do not tell of read-only and full file systems
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        return Finding(
-            "data folder",
-            Verdict.MISSING,
-            f"{data}: {reason}",
-            "Choose a folder that this user may write to with --data or HOLDFAST_DATA.",
-        )
-    state = "" if data.is_dir() else " (will be made)"
-    if data.is_dir() and data.stat().st_mode & 0o077:
-        hint = f"Others can look into it: chmod 700 {data}."
-        return Finding("data folder", Verdict.WARNING, str(data), hint)
-    return Finding("data folder", Verdict.OK, f"{data}{state}")
-
-
-def _space(data: Path) -> Finding:
-    # exists, which follows links: of a dangling one nothing could be measured
-    place = next(folder for folder in (data, *data.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    if free < LITTLE_SPACE_BYTES:
-        return Finding("free space", Verdict.WARNING, size(free), "Make room before large backups.")
-    return Finding("free space", Verdict.OK, size(free))
-
-
-def _nearest(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
 
 
 def _service(url: str) -> Finding:

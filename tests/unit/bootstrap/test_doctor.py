@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.cli.doctor import client_finding, client_findings
+from chalicelib.bootstrap.doctor import client_finding, client_findings
 from chalicelib.domain.finding import Verdict
 from chalicelib.engine.clients import Client, Clients
 from chalicelib.engine.versions import parse
