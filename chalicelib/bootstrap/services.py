@@ -10,6 +10,8 @@ from random import random as chance
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
 from chalicelib.bootstrap.messengers import chosen, heartbeat, place_of
 from chalicelib.bootstrap.stores import remote_link_signer
+from chalicelib.domain.demo_mark import DEMO, DemoMark
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job
 from chalicelib.domain.public_hosts import check_public_endpoint
 from chalicelib.domain.rate_limit import Limit
@@ -68,6 +70,15 @@ class Services:
         self.adapters = adapters
         self._operator_token = operator_token
         self.ledger = Ledger(adapters.catalog, adapters.clock, adapters.ids, _measure)
+
+    @cached_property
+    def is_demo(self) -> bool:
+        """Whether all that is kept here was made to show the service; asked for once."""
+        try:
+            self.ledger.catalog.get(DemoMark, DEMO)
+        except NotFound:
+            return False
+        return True
 
     @cached_property
     def access(self) -> Access:

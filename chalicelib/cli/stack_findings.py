@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chalicelib.cli.doctor import client_finding
+from chalicelib.bootstrap.doctor import client_finding
 from chalicelib.domain.errors import HoldfastError
 from chalicelib.domain.finding import Finding, Verdict
 from chalicelib.domain.stack import Kind, Piece, Presence, Seen, StackFacts

@@ -20,6 +20,7 @@ from chalicelib.dashboard.cookies import read_cookie, set_cookie
 from chalicelib.dashboard.forms import Unfit, read_fields, read_form
 from chalicelib.dashboard.rendering import Frame, render, stage_prefix
 from chalicelib.dashboard.routing import Handler, Html, PageRoute, SeeOther, Text, Visit
+from chalicelib.dashboard.zones import read_zone, set_zone
 from chalicelib.domain.errors import Forbidden, HoldfastError, Internal, Unauthenticated
 from chalicelib.observability import described, log
 
@@ -125,13 +126,14 @@ class PageDispatcher:
 
 
 def _visit(services: Services, route: PageRoute, request: Request) -> Visit:
-    cookie = read_cookie(request.headers.get("cookie", ""), services.settings.public_url)
+    header = str(request.headers.get("cookie", ""))
+    cookie, zone = read_cookie(header, services.settings.public_url), read_zone(header)
     if route.allow.role is None:
         services.rate_limits.stranger(address_of(request))
-        return Visit(services, NOBODY, cookie)
+        return Visit(services, NOBODY, cookie, zone_name=zone)
     if cookie is None:
         raise Unauthenticated("nobody has signed in")
-    visit = Visit(services, services.sessions.actor(cookie), cookie)
+    visit = Visit(services, services.sessions.actor(cookie), cookie, zone_name=zone)
     services.rate_limits.request(visit.actor)
     if not visit.actor.may(route.allow.role):
         raise Forbidden(f"this needs the role {route.allow.role}")
@@ -184,15 +186,23 @@ def _without_notice(request: Request) -> dict[str, list[str]]:
     return found
 
 
-def _frame(visit: Visit, request: Request) -> Frame:
+def frame_of(visit: Visit, path: str, notice: str = "") -> Frame:
+    """Return what every page of a visit shows around its own content."""
     signed_in = visit.actor is not NOBODY
     return Frame(
         prefix=stage_prefix(visit.services.settings.public_url),
         csrf=visit.csrf if signed_in else None,
         role=visit.actor.role.value if signed_in else None,
-        path=str(request.path),
-        notice=NOTICES.get((query_values(request).get("notice") or [""])[0]),
+        path=path,
+        notice=NOTICES.get(notice),
+        zone=visit.zone_name,
+        is_demo=signed_in and visit.services.is_demo,
     )
+
+
+def _frame(visit: Visit, request: Request) -> Frame:
+    notice = (query_values(request).get("notice") or [""])[0]
+    return frame_of(visit, str(request.path), notice)
 
 
 def _response(visit: Visit, request: Request, result: object) -> Response:
@@ -218,6 +228,8 @@ def _see_other(visit: Visit, result: SeeOther) -> Response:
     headers: Headers = {"Location": location}
     if result.cookie is not None:
         headers["Set-Cookie"] = set_cookie(result.cookie, public_url)
+    elif result.zone is not None:
+        headers["Set-Cookie"] = set_zone(result.zone)
     return Response("", headers, 303)
 
 

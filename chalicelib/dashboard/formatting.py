@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 NOTHING: Final = "\N{EN DASH}"
@@ -57,6 +57,11 @@ def ago(moment: datetime | None, now: datetime) -> str:
 def moment(when: datetime | None) -> str:
     """Return a time to the minute, with its zone."""
     return NOTHING if when is None else f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def moment_in(when: datetime | None, zone: tzinfo) -> str:
+    """Return a time to the minute by the clock of a zone, with weekday and zone."""
+    return NOTHING if when is None else f"{when.astimezone(zone):%a %Y-%m-%d %H:%M %Z}"
 
 
 def number(count: int | None) -> str:

@@ -18,7 +18,8 @@ from chalicelib.dashboard.assets import asset_version
 class Frame:
     """Hold what every page shows around its own content.
 
-    `prefix` is the stage that API Gateway puts before all paths, or nothing.
+    `prefix` is the stage that API Gateway puts before all paths, or nothing. `zone` is the time
+    zone that the visitor chose.
     """
 
     prefix: str
@@ -26,6 +27,8 @@ class Frame:
     role: str | None
     path: str
     notice: str | None = None
+    zone: str | None = None
+    is_demo: bool = False
 
 
 @cache
@@ -40,7 +43,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("size", "duration", "ago", "moment", "number"):
+    for name in ("size", "duration", "ago", "moment", "moment_in", "number"):
         made.filters[name] = getattr(formatting, name)
     return made
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar, get_args, get_type_hints
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
@@ -26,12 +27,16 @@ H = TypeVar("H", bound=Handler)
 
 @dataclass(frozen=True)
 class Visit:
-    """Say who looks, and with which session; `secret` None is somebody who has not signed in."""
+    """Say who looks, and with which session; `cookie` None is somebody who has not signed in.
+
+    `zone_name` is the time zone that was chosen to read times in; None is the browser's own.
+    """
 
     services: Services
     actor: Actor
     cookie: str | None
     typed: Typed = field(default_factory=Typed)
+    zone_name: str | None = None
 
     @property
     def call(self) -> Call:
@@ -42,6 +47,16 @@ class Visit:
     def now(self) -> datetime:
         """The time of the visit."""
         return self.services.ledger.clock.now()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that times are written in here; a script may put them into the browser's."""
+        return ZoneInfo(self.zone_name) if self.zone_name else UTC
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the visitor's key reaches all projects, as what belongs to none asks for."""
+        return self.cookie is not None and self.actor.projects is None
 
     @property
     def csrf(self) -> str | None:
@@ -66,11 +81,13 @@ class Html:
 class SeeOther:
     """Send the browser on, so that a reload repeats nothing; `cookie` "" ends the session.
 
-    `path` is one of ours unless `is_foreign` says that it is a URL as it stands.
+    `path` is one of ours unless `is_foreign` says that it is a URL as it stands. `zone` chooses the
+    zone to read times in, "" the browser's.
     """
 
     path: str
     cookie: str | None = None
+    zone: str | None = None
     is_foreign: bool = False
 
 

@@ -11,10 +11,13 @@ from chalicelib.api.requests.fields import TagMap
 
 def parse_tags(typed: object) -> object:
     """Read lines of `name=value`; what is no text is left to the next check."""
-    if not isinstance(typed, str):
-        return typed
+    return tags_in(typed) if isinstance(typed, str) else typed
+
+
+def tags_in(text: str) -> dict[str, str]:
+    """Read lines of `name=value`; ValueError says how to write them."""
     found: dict[str, str] = {}
-    for line in filter(None, map(str.strip, typed.splitlines())):
+    for line in filter(None, map(str.strip, text.splitlines())):
         name, separator, value = line.partition("=")
         if not separator:
             raise ValueError("write each tag on a line of its own, as name=value")

@@ -61,6 +61,12 @@ class Timetable:
         if first is None:
             raise _not_understood("no day ever fits it")
 
+    @property
+    def sentence(self) -> str:
+        """Say in English when that is, by the clock of its zone."""
+        # as it was written: what the library is given differs from it where clocks change
+        return CronSim(PRESETS.get(self.cron, self.cron), _EPOCH).explain() + "."
+
     def after(self, moment: datetime) -> Iterator[datetime]:
         """Yield the instants behind a moment, each later than the one before."""
         last = moment

@@ -80,7 +80,7 @@ class Demo:
         with ExitStack() as stack:
             folder = stack.enter_context(_work_folder(self._request))
             # not durable: a crash of this machine ends the demo anyhow
-            server = stack.enter_context(LocalPostgres(_programs(), LocalSettings(durable=False)))
+            server = stack.enter_context(LocalPostgres(programs(), LocalSettings(durable=False)))
             self._say(f"a PostgreSQL {server.version} of our own runs on port {server.port}")
             source = self._source(server)
             backup, dump = self._backed_up(source, server, folder)
@@ -100,9 +100,9 @@ class Demo:
         if self._request.source is not None:
             self._say("the source is DATABASE_URL, which is only read")
             return self._request.source
-        with self._timed("load"), _session(server.connection()) as session:
+        with self._timed("load"), own_session(server.connection()) as session:
             session.execute(f"CREATE DATABASE {SOURCE}")
-            with _session(server.connection(SOURCE)) as rows:
+            with own_session(server.connection(SOURCE)) as rows:
                 load(rows, self._request.rows_mb, check=self._check)
         self._say(
             f"loaded about {self._request.rows_mb} MB of rows ({self._seconds['load']:.1f} s)"
@@ -168,7 +168,7 @@ class Demo:
         table = largest_table(found) if foreign else SAMPLE_TABLE
         if table is None:
             return ()
-        _create(server, ALONE)
+        create(server, ALONE)
         with self._timed("one table"):
             restore = caller.restored(backup_id, table, server.connection(ALONE))
         if restore["status"] != "completed":
@@ -201,7 +201,7 @@ class Demo:
 
     def _restored(self, server: LocalPostgres, dump: Path, folder: Path) -> Connection:
         self._check()
-        _create(server, RESTORED)
+        create(server, RESTORED)
         target = server.connection(RESTORED)
         with self._timed("restore"):
             said = self._pg_restore(server, target, dump, folder)
@@ -235,7 +235,7 @@ class Demo:
             return compare(self._contents(source), self._contents(target))
 
     def _contents(self, connection: Connection) -> Contents:
-        with _session(connection) as session, translated(connection, started=True):
+        with own_session(connection) as session, translated(connection, started=True):
             return contents(session, self._check)
 
     @contextmanager
@@ -245,8 +245,9 @@ class Demo:
         self._seconds[step] = time.monotonic() - begun
 
 
-def _create(server: LocalPostgres, database: LiteralString) -> None:
-    with _session(server.connection()) as session:
+def create(server: LocalPostgres, database: LiteralString) -> None:
+    """Make an empty database."""
+    with own_session(server.connection()) as session:
         # template0, as pg_restore's manual asks: template1 may hold things of its own
         session.execute(f"CREATE DATABASE {database} TEMPLATE template0")
 
@@ -282,7 +283,8 @@ def _work_folder(request: DemoRequest) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _programs() -> ServerPrograms:
+def programs() -> ServerPrograms:
+    """Return the server programs of a demo; VersionUnsupported where there are none."""
     found = find_servers()
     if not found:
         raise VersionUnsupported(
@@ -299,7 +301,8 @@ def _own_settings(settings: Settings, data: Path) -> Settings:
 
 
 @contextmanager
-def _session(connection: Connection) -> Iterator[Session]:
+def own_session(connection: Connection) -> Iterator[Session]:
+    """Open a session of the demo's own, for as long as it is needed."""
     with closing(open_session(connection, SESSION)) as session:
         yield session
 

@@ -16,6 +16,7 @@ from chalicelib.api.parsing import MAX_BODY_BYTES
 from chalicelib.bootstrap.services import Services
 from chalicelib.bootstrap.stores import link_key
 from chalicelib.dashboard.application import create_web_app
+from chalicelib.dashboard.problem_pages import ProblemPages
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
 from chalicelib.local.objects import PREFIX, ObjectsWsgi
 from chalicelib.local.refusals import RefusingChannel
@@ -44,7 +45,10 @@ def web_app(services: Services) -> WebApp:
     """Return the whole service as one WSGI application."""
     adapters = services.adapters
     return WebApp(
-        api=ChaliceWsgi(create_web_app(lambda: services, factory=CustomLocalChalice)),
+        api=ChaliceWsgi(
+            create_web_app(lambda: services, factory=CustomLocalChalice),
+            shown=ProblemPages(services).shown,
+        ),
         objects=ObjectsWsgi(adapters.store, adapters.clock, link_key(services.settings)),
     )
 

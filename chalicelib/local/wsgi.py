@@ -32,6 +32,16 @@ REQUEST_MS: Final = 29_000
 """What API Gateway gives a request."""
 
 
+Shown = Callable[[str, Mapping[str, str], Response], Response]
+"""From the path, the headers and the problem that answers them to what is sent."""
+
+
+def as_it_is(path: str, headers: Mapping[str, str], response: Response) -> Response:
+    """Send a problem in the form for programs."""
+    del path, headers
+    return response
+
+
 @dataclass(frozen=True)
 class Reply:
     """Hold an answer that is ready to be sent."""
@@ -44,9 +54,10 @@ class Reply:
 class ChaliceWsgi:
     """Serve a Chalice application, which must be of `chalice.local`'s class, to a WSGI server."""
 
-    def __init__(self, app: Chalice) -> None:
-        """Look at the routes once."""
+    def __init__(self, app: Chalice, shown: Shown = as_it_is) -> None:
+        """Look at the routes once; `shown` may put a problem into another form for its reader."""
         self._app = app
+        self._shown = shown
         self._matcher = RouteMatcher(list(app.routes))
         self._events = LambdaEventConverter(self._matcher, app.api.binary_types)
 
@@ -55,7 +66,7 @@ class ChaliceWsgi:
         try:
             reply = self._reply(environ)
         except Refused as error:
-            reply = reply_of(problem_response(error.problem))
+            reply = self._refusal(environ, problem_response(error.problem))
         return send(reply, start_response, is_head=environ["REQUEST_METHOD"] == "HEAD")
 
     def _reply(self, environ: Environ) -> Reply:
@@ -65,7 +76,7 @@ class ChaliceWsgi:
         if method == "OPTIONS":
             return Reply(HTTPStatus.NO_CONTENT, {"Allow": ", ".join(allowed)}, b"")
         if method not in allowed:
-            return reply_of(method_not_allowed(", ".join(allowed)))
+            return self._refusal(environ, method_not_allowed(", ".join(allowed)))
         # HEAD goes through as GET: the headers are the same, and `send` leaves the body out.
         query = environ.get("QUERY_STRING", "")
         event = self._events.create_lambda_event(
@@ -76,6 +87,10 @@ class ChaliceWsgi:
         )
         event["requestContext"]["identity"]["sourceIp"] = str(environ.get("REMOTE_ADDR", ""))
         return _reply_of_event(self._app(event, LambdaContext("holdfast", 128, REQUEST_MS)))
+
+    def _refusal(self, environ: Environ, response: Response) -> Reply:
+        path = str(environ.get("PATH_INFO", ""))
+        return reply_of(self._shown(path, _headers(environ), response))
 
     def _allowed(self, path: str) -> list[str]:
         try:

@@ -48,13 +48,12 @@ class Gauges:
 
     def now(self) -> Gauge:
         """Return how things stand."""
-        waiting = Query(Notice, index=("state", WAITING), limit=MAX_SCAN)
         return Gauge(
             projects=tuple(self.stats.everything(DAYS)),
             open_backups=self._open_backups(),
             queue_age_s=self._queue_age_s(),
-            notices_waiting=len(self.ledger.catalog.find(waiting).items),
-            sweep=self._sweep(),
+            notices_waiting=self.notices_waiting(),
+            sweep=self.last_sweep(),
         )
 
     def _open_backups(self) -> dict[tuple[str, Status], int]:
@@ -76,7 +75,13 @@ class Gauges:
     ) -> Iterator[Backup | Job | Restore]:
         return self.stats.all(Query(kind, index=("status", status.value), limit=PAGE))
 
-    def _sweep(self) -> SweepState | None:
+    def notices_waiting(self) -> int:
+        """Return how many notices nobody has handed on yet; MAX_SCAN where there are so many."""
+        waiting = Query(Notice, index=("state", WAITING), limit=MAX_SCAN)
+        return len(self.ledger.catalog.find(waiting).items)
+
+    def last_sweep(self) -> SweepState | None:
+        """Return what the last sweep came to; None before the first."""
         try:
             return self.ledger.catalog.get(SweepState, SWEEPER)
         except NotFound:

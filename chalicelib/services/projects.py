@@ -30,7 +30,10 @@ class NewProject:
 
 @dataclass(frozen=True)
 class ProjectChanges:
-    """Say what to change; None leaves a field as it is."""
+    """Say what to change; None leaves a field as it is.
+
+    `forgets_retention` takes all rules away, so that everything stays from then on.
+    """
 
     name: str | None = None
     endpoint: Endpoint | None = None
@@ -39,6 +42,7 @@ class ProjectChanges:
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] | None = None
     retention: RetentionPolicy | None = None
+    forgets_retention: bool = False
 
 
 def any_endpoint(endpoint: Endpoint) -> None:
@@ -100,7 +104,7 @@ class Projects:
             self.check(changes.endpoint)
         if changes.password is not None:
             self.secrets.put(self.get(project_id).secret_name, changes.password)
-        update = {
+        update: dict[str, object] = {
             name: value
             for name, value in (
                 ("name", changes.name),
@@ -112,6 +116,8 @@ class Projects:
             )
             if value is not None
         }
+        if changes.forgets_retention:
+            update["retention"] = None
 
         secret = {"password": "changed"} if changes.password is not None else {}
 

@@ -46,7 +46,10 @@ class NewSchedule:
 
 @dataclass(frozen=True)
 class ScheduleChanges:
-    """Say what to change; None leaves a field as it is. `options` is replaced as a whole."""
+    """Say what to change; None leaves a field as it is. `options` is replaced as a whole.
+
+    `forgets_retention` takes the schedule's own rules away, so that its project's hold again.
+    """
 
     name: str | None = None
     cron: str | None = None
@@ -57,6 +60,7 @@ class ScheduleChanges:
     options: BackupOptions | None = None
     tags: dict[str, str] | None = None
     retention: RetentionPolicy | None = None
+    forgets_retention: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Schedules:
 
     def update(self, actor: str, schedule_id: str, changes: ScheduleChanges) -> Schedule:
         """Change a schedule; its next run is planned anew, from now on."""
-        update = {name: value for name, value in vars(changes).items() if value is not None}
+        update = _update(changes)
 
         def decide(schedule: Schedule) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
@@ -159,6 +163,16 @@ class Schedules:
             made.append(backup)
         return tuple(made)
 
+    def settled_runs(self, schedule_id: str, count: int) -> tuple[ExpectedRun, ...]:
+        """Return what became of the latest runs of a schedule, newest first."""
+        query = Query(
+            ExpectedRun,
+            index=("schedule_id", schedule_id),
+            limit=count,
+            keep=lambda run: run.state is not RunState.EXPECTED,
+        )
+        return self.ledger.catalog.find(query).items
+
     def preview(self, cron: str, timezone: str, count: int) -> tuple[datetime, ...]:
         """Return the next instants of a cron expression or preset in a time zone."""
         return timetable_of(cron, timezone).upcoming(self.ledger.clock.now(), count)
@@ -205,3 +219,10 @@ class Schedules:
 
 def _expected(schedule: Schedule) -> tuple[Write, ...]:
     return (Insert(expected_run(schedule, schedule.next)),) if schedule.next else ()
+
+
+def _update(changes: ScheduleChanges) -> dict[str, object]:
+    update = {name: value for name, value in vars(changes).items() if value is not None}
+    if update.pop("forgets_retention"):
+        update["retention"] = None
+    return update

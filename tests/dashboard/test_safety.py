@@ -43,6 +43,7 @@ def _path(route: PageRoute, project: Project, backup_id: str) -> str:
         schedule_id="01JD0000000000000000000000",
         key_id="01JD0000000000000000000000",
         link_id="01JD0000000000000000000000",
+        channel_id="01JD0000000000000000000000",
         name="x",
     )
 

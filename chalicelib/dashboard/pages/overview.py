@@ -8,6 +8,7 @@ from typing import Any, Final
 from chalicelib.api.routing import VIEWER
 from chalicelib.dashboard import plots
 from chalicelib.dashboard.days import DAYS, days_of, percent
+from chalicelib.dashboard.first_steps import first_steps
 from chalicelib.dashboard.formatting import duration, size
 from chalicelib.dashboard.health import (
     Health,
@@ -39,6 +40,8 @@ RECENT: Final = 8
 def show_overview(visit: Visit) -> Html:
     """Say how all projects stand, the worst first, and what happened last."""
     projects = visible_projects(visit)
+    if not projects:
+        return Html("first_run.html", first_steps(visit, None))
     found = [_health(visit, project) for project in projects]
     # whoever looks in a hurry must see the trouble first
     found.sort(key=lambda one: (list(Health).index(one.health), one.project.name.casefold()))

@@ -1,39 +1,24 @@
-"""Projects: what is backed up, and the form that adds one."""
+"""Projects: what is backed up, how it stands, and whether it can be reached."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-
-from chalicelib.api.connections import new_connection
-from chalicelib.api.requests.fields import OneLine
-from chalicelib.api.requests.projects import ConnectionFields
-from chalicelib.api.routing import ADMIN_EVERYWHERE, OPERATOR, VIEWER
+from chalicelib.api.routing import OPERATOR, VIEWER
+from chalicelib.dashboard import retention_fields
 from chalicelib.dashboard.forms import Form
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.pages.sessions import EmptyForm
+from chalicelib.dashboard.pages.waiting import WaitView
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
-from chalicelib.dashboard.tag_lines import TagLines
-from chalicelib.domain.backup import Asked
-from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.project import Project
+from chalicelib.domain.record import Query
+from chalicelib.domain.schedule import Schedule
 from chalicelib.services.backups import BackupFilter
-from chalicelib.services.projects import NewProject
 
-LATEST = 10
-
-
-class ProjectForm(BaseModel):
-    """Add a project by the URL of its database."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: Annotated[SecretStr, Field(max_length=4096)]
-    name: OneLine | None = None
-    verification: Asked | None = None
-    tags: TagLines = Field(default_factory=dict)
+LATEST: Final = 10
 
 
 @page("GET /dashboard/projects", VIEWER)
@@ -42,41 +27,10 @@ def show_projects(visit: Visit) -> Html:
     return Html("projects.html", {"projects": visible_projects(visit)})
 
 
-@page("GET /dashboard/projects/new", ADMIN_EVERYWHERE)
-def show_new_project() -> Html:
-    """Show the form of a project."""
-    return Html("project_new.html")
-
-
-@page("POST /dashboard/projects", ADMIN_EVERYWHERE, shown_by=show_new_project, starts_work=True)
-def add_project(visit: Visit, form: Form[ProjectForm]) -> SeeOther:
-    """Add the project, and let a worker try its connection."""
-    try:
-        connection = new_connection(ConnectionFields(url=form.model.url))
-        endpoint = connection.endpoint
-        project = visit.services.projects.create(
-            visit.actor.name,
-            NewProject(
-                name=form.model.name or f"{endpoint.database}@{endpoint.host}"[:200],
-                connection=connection,
-                tags=form.model.tags,
-                verification=form.model.verification,
-            ),
-        )
-    except InvalidRequest as error:
-        raise form.refused(error) from error
-    # tried at once: a project that cannot be reached would be found out by its first backup
-    job = _test(visit, project)
-    return SeeOther(f"/dashboard/projects/{project.id}/tests/{job.id}")
-
-
 @page("GET /dashboard/projects/{project_id}", VIEWER)
 def show_project_page(visit: Visit, project: Project) -> Html:
     """Show a project with its latest backups."""
-    latest = visit.services.backups.find(
-        BackupFilter(project_id=project.id), limit=LATEST, before_id=None
-    )
-    return Html("project.html", {"project": project, "backups": latest.items, "job": None})
+    return _shown(visit, project, None)
 
 
 @page(
@@ -88,17 +42,46 @@ def show_project_page(visit: Visit, project: Project) -> Html:
 def try_project(visit: Visit, project: Project, form: Form[EmptyForm]) -> SeeOther:
     """Let a worker try the connection."""
     del form
-    return SeeOther(f"/dashboard/projects/{project.id}/tests/{_test(visit, project).id}")
+    return SeeOther(f"/dashboard/projects/{project.id}/tests/{test_of(visit, project).id}")
 
 
 @page("GET /dashboard/projects/{project_id}/tests/{job_id}", VIEWER)
 def show_project_test(visit: Visit, project: Project, job: Job) -> Html:
     """Show what a worker found when it tried the connection."""
+    _require_own(project, job)
+    return _shown(visit, project, job)
+
+
+@page("GET /dashboard/projects/{project_id}/tests/{job_id}/progress", VIEWER)
+def show_project_test_progress(project: Project, job: Job) -> WaitView:
+    """Tell an open page whether the worker has tried."""
+    _require_own(project, job)
+    return WaitView(status=job.status)
+
+
+def test_of(visit: Visit, project: Project) -> Job:
+    """Let a worker try the connection of a project."""
+    return visit.services.jobs.request(visit.actor.name, JobKind.TEST, project.id, JobArguments())
+
+
+def _shown(visit: Visit, project: Project, job: Job | None) -> Html:
     latest = visit.services.backups.find(
         BackupFilter(project_id=project.id), limit=LATEST, before_id=None
     )
-    return Html("project.html", {"project": project, "backups": latest.items, "job": job})
+    schedules = Query(Schedule, index=("project_id", project.id), limit=LATEST)
+    return Html(
+        "project.html",
+        {
+            "project": project,
+            "backups": latest.items,
+            "job": job,
+            "schedules": visit.services.schedules.find(schedules).items,
+            "rules": retention_fields.written(project.retention),
+            "labels": retention_fields.LABELS,
+        },
+    )
 
 
-def _test(visit: Visit, project: Project) -> Job:
-    return visit.services.jobs.request(visit.actor.name, JobKind.TEST, project.id, JobArguments())
+def _require_own(project: Project, job: Job) -> None:
+    if job.job_kind is not JobKind.TEST or job.project_id != project.id:
+        raise NotFound("there is no such job")

@@ -1,50 +1,27 @@
-"""Schedules: what runs by itself and when, made, paused, run now, deleted."""
+"""Schedules: what runs by itself and when, paused, run now, deleted."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from chalicelib.api.requests.fields import OneLine, RecordId
 from chalicelib.api.routing import ADMIN, OPERATOR, VIEWER
 from chalicelib.api.views.schedules import ScheduleView
 from chalicelib.dashboard.forms import Form
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.pages.sessions import EmptyForm
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
-from chalicelib.domain.backup import Asked, BackupOptions, BackupType
-from chalicelib.domain.errors import InvalidRequest, RequestError, Unsupported
+from chalicelib.domain.errors import NotFound, RequestError
 from chalicelib.domain.record import Query
-from chalicelib.domain.retention.policy import Count, RetentionPolicy
-from chalicelib.domain.schedule import Overlap, Schedule
-from chalicelib.services.schedules import NewSchedule, ScheduleChanges
+from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule
+from chalicelib.services.schedules import ScheduleChanges
 
 LATEST: Final = 100
-
-
-class ScheduleForm(BaseModel):
-    """Make a schedule of one project; rules of retention left empty are its project's."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: OneLine | None = None
-    project: RecordId
-    cron: Annotated[str, Field(max_length=100)]
-    timezone: Annotated[str, Field(max_length=64)] = "UTC"
-    type: BackupType = BackupType.FULL
-    verification: Asked | None = None
-    overlap: Overlap = Overlap.SKIP
-    keep_last: Annotated[Count | None, Field(strict=False)] = None
-    daily: Annotated[Count | None, Field(strict=False)] = None
-    monthly: Annotated[Count | None, Field(strict=False)] = None
-
-    @property
-    def retention(self) -> RetentionPolicy | None:
-        """The rules that were given; None when none were."""
-        rules = {"keep_last": self.keep_last, "daily": self.daily, "monthly": self.monthly}
-        given = {name: count for name, count in rules.items() if count is not None}
-        return RetentionPolicy.model_validate(given) if given else None
+SHOWN_RUNS: Final = 20
+STRIP: Final = 7
 
 
 class PauseForm(BaseModel):
@@ -55,53 +32,68 @@ class PauseForm(BaseModel):
     enabled: bool
 
 
+@dataclass(frozen=True)
+class ShownSchedule:
+    """Hold a schedule as its row shows it; `runs` are the latest that are settled, oldest first."""
+
+    view: ScheduleView
+    zone: ZoneInfo
+    sentence: str
+    runs: tuple[ExpectedRun, ...]
+
+    @property
+    def missed(self) -> int:
+        """How many instants of the shown runs had no run in time."""
+        return sum(missed_by(run) for run in self.runs)
+
+
+def missed_by(run: ExpectedRun) -> int:
+    """Return for how many instants nothing ran in time, as this run knows."""
+    return run.missed_count or int(run.state is RunState.MISSED)
+
+
 @page("GET /dashboard/backups/scheduled", VIEWER)
 def show_scheduled(visit: Visit) -> Html:
-    """List the schedules with their next runs, and show the form of a new one."""
-    found = visit.services.schedules.find(Query(Schedule, limit=LATEST, keep=visit.call.sees))
+    """List the schedules with their next and their latest runs."""
+    query = Query(Schedule, limit=LATEST, keep=visit.call.sees)
     projects = visible_projects(visit)
     return Html(
         "scheduled.html",
         {
-            "schedules": [ScheduleView.of(schedule) for schedule in found.items],
+            "schedules": [
+                _shown(visit, one, STRIP) for one in visit.services.schedules.find(query).items
+            ],
             "projects": projects,
             "names": {project.id: project.name for project in projects},
         },
     )
 
 
-@page("POST /dashboard/backups/scheduled", ADMIN, shown_by=show_scheduled)
-def add_schedule(visit: Visit, form: Form[ScheduleForm]) -> SeeOther:
-    """Make the schedule."""
-    asked = form.model
-    new = NewSchedule(
-        name=asked.name or asked.cron,
-        cron=asked.cron,
-        project_id=visit.call.project(asked.project).id,
-        timezone=asked.timezone,
-        overlap=asked.overlap,
-        options=BackupOptions(type=asked.type, verification=asked.verification),
-        retention=asked.retention,
+@page("GET /dashboard/schedules/{schedule_id}", VIEWER)
+def show_schedule_page(visit: Visit, schedule: Schedule) -> Html:
+    """Show a schedule: when, what, what it keeps, and what became of its runs."""
+    return Html(
+        "schedule.html",
+        {
+            "one": _shown(visit, schedule, SHOWN_RUNS),
+            "project_name": _project_name(visit, schedule),
+            "missed_by": missed_by,
+        },
     )
-    try:
-        visit.services.schedules.create(visit.actor.name, new)
-    except (InvalidRequest, Unsupported) as error:
-        raise form.refused(error) from error
-    return _back()
 
 
-@page("POST /dashboard/schedules/{schedule_id}/pause", ADMIN, shown_by=show_scheduled)
+@page("POST /dashboard/schedules/{schedule_id}/pause", ADMIN, shown_by=show_schedule_page)
 def pause_schedule(visit: Visit, schedule: Schedule, form: Form[PauseForm]) -> SeeOther:
     """Let the schedule rest, or run again from now on."""
     changes = ScheduleChanges(enabled=form.model.enabled)
     visit.services.schedules.update(visit.actor.name, schedule.id, changes)
-    return _back()
+    return SeeOther("/dashboard/backups/scheduled?notice=saved")
 
 
 @page(
     "POST /dashboard/schedules/{schedule_id}/run",
     OPERATOR,
-    shown_by=show_scheduled,
+    shown_by=show_schedule_page,
     starts_work=True,
 )
 def run_schedule_now(visit: Visit, schedule: Schedule, form: Form[EmptyForm]) -> SeeOther:
@@ -115,7 +107,7 @@ def run_schedule_now(visit: Visit, schedule: Schedule, form: Form[EmptyForm]) ->
     return SeeOther("/dashboard/backups/history?notice=started")
 
 
-@page("POST /dashboard/schedules/{schedule_id}/delete", ADMIN, shown_by=show_scheduled)
+@page("POST /dashboard/schedules/{schedule_id}/delete", ADMIN, shown_by=show_schedule_page)
 def delete_schedule_form(visit: Visit, schedule: Schedule, form: Form[EmptyForm]) -> SeeOther:
     """Delete the schedule; its backups stay, so that one button is enough."""
     del form
@@ -123,5 +115,21 @@ def delete_schedule_form(visit: Visit, schedule: Schedule, form: Form[EmptyForm]
     return SeeOther("/dashboard/backups/scheduled?notice=deleted")
 
 
-def _back() -> SeeOther:
-    return SeeOther("/dashboard/backups/scheduled?notice=saved")
+def _shown(visit: Visit, schedule: Schedule, count: int) -> ShownSchedule:
+    settled = visit.services.schedules.settled_runs(schedule.id, count)
+    return ShownSchedule(
+        view=ScheduleView.of(schedule),
+        zone=ZoneInfo(schedule.timezone),
+        sentence=schedule.timetable.sentence,
+        runs=settled[::-1],
+    )
+
+
+def _project_name(visit: Visit, schedule: Schedule) -> str | None:
+    if schedule.project_id is None:
+        return None
+    try:
+        return visit.services.projects.get(schedule.project_id).name
+    except NotFound:
+        # the schedule outlives its project, and says so at its next run
+        return f"{schedule.project_id} (deleted)"

@@ -1,0 +1,28 @@
+"""The SQL that makes an account which may read everything and change nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+READER: Final = "holdfast_reader"
+_PASSWORD: Final = "<password>"  # noqa: S105 - the place of one
+_SQL: Final = """\
+CREATE ROLE holdfast_reader LOGIN PASSWORD '<password>';
+GRANT pg_read_all_data TO holdfast_reader;
+-- Without this, tables with row security would give up part of their rows.
+ALTER ROLE holdfast_reader BYPASSRLS;
+-- Large objects are granted one by one; leave this out where there are none.
+DO $$ DECLARE one oid; BEGIN
+  FOR one IN SELECT oid FROM pg_largeobject_metadata LOOP
+    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO holdfast_reader', one);
+  END LOOP;
+END $$;
+"""
+
+
+def reader_sql(password: str) -> str:
+    """Return the statements for PostgreSQL 14 and newer; a superuser runs them in the database.
+
+    The password must be of letters that SQL does not read, as generated ones are.
+    """
+    return _SQL.replace(_PASSWORD, password)
