@@ -266,6 +266,19 @@ def test_a_link_serves_the_object_under_its_file_name(direct: S3ObjectStore) -> 
     )
 
 
+def test_a_link_asks_no_header_of_its_user_where_the_owner_is_named(
+    store_at: StoreAt, seaweedfs: SeaweedFS
+) -> None:
+    chosen = S3Settings(BUCKET, prefix=fresh_prefix(), bucket_owner="111122223333")
+    store = store_at(seaweedfs.endpoint, chosen)
+    store.put(KEY, b"data", content_type="x")
+
+    url = signed(store)
+
+    assert query_of(url)["X-Amz-SignedHeaders"] == "host"
+    assert httpx.get(url).content == b"data"
+
+
 def test_a_link_serves_ranges(direct: S3ObjectStore) -> None:
     direct.put(KEY, b"0123456789", content_type="x")
 
