@@ -7,10 +7,10 @@ STAMP  := $(VENV)/.installed
 ARCHITECTURE := $(if $(ARCH),--architecture $(ARCH))
 
 .PHONY: help setup check format test bench soak demo up requirements clean
-.PHONY: package package-check image deploy destroy
+.PHONY: package package-check image rehearse deploy destroy
 help:
 	@echo "make demo | up | test | check | bench | soak | requirements | clean"
-	@echo "AWS: make package | package-check | image | deploy | destroy   (infra/README.md)"
+	@echo "AWS: make package | package-check | image | rehearse | deploy | destroy   (infra/README.md)"
 
 $(STAMP): pyproject.toml
 	@echo "installing Holdfast and its tools into $(VENV)"
@@ -60,6 +60,10 @@ package-check: $(STAMP)
 # The worker's image; PUSH=REPOSITORY_URI also pushes it and notes its digest for `make deploy`.
 image: $(STAMP)
 	$(BIN)/python -m infra.image $(if $(PG_MAJORS),--pg-majors "$(PG_MAJORS)") $(if $(PUSH),--push $(PUSH)) $(ARCHITECTURE)
+
+# All of an installation on parts that stand in for AWS; the report is committed.
+rehearse: $(STAMP)
+	$(BIN)/python -m tests.rehearsal --write
 
 deploy: package
 	$(BIN)/python -m infra.deploy --stage $(or $(STAGE),dev)

@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -105,11 +105,11 @@ def ministack_of(config: pytest.Config) -> Ministack:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Ministack]:
-    """Run a server."""
+def running(**settings: str) -> Iterator[Ministack]:
+    """Run a server; `settings` are variables of its own."""
     program = installed("ministack", REQUIREMENT) / "ministack"
     (port,) = free_ports(1)
-    process = _started(program, port)
+    process = _started(program, port, settings)
     try:
         server = Ministack(port)
         _await_ready(process, server)
@@ -118,7 +118,7 @@ def running() -> Iterator[Ministack]:
         _stop(process)
 
 
-def _started(program: Path, port: int) -> subprocess.Popen[bytes]:
+def _started(program: Path, port: int, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(ROOT),
@@ -126,6 +126,7 @@ def _started(program: Path, port: int) -> subprocess.Popen[bytes]:
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
+        **settings,
     }
     command = tied([str(program)], os.getpid())
     return subprocess.Popen(

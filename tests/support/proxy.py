@@ -18,7 +18,7 @@ When = Callable[[bytes, int], bool]
 
 
 class Proxy:
-    """Forward 127.0.0.1:`port` to `target`.
+    """Forward 127.0.0.1:`port`, any that is free when none is given, to `target`.
 
     When one connection has brought `limit_bytes` from the server, all lines are cut, or with
     `silent` the bytes of all lines stop flowing while the connections stay open. The same when a
@@ -32,6 +32,7 @@ class Proxy:
         limit_bytes: int | None = None,
         silent: bool = False,
         words: bytes | None = None,
+        port: int = 0,
     ) -> None:
         self._target = target
         self._brought: When = lambda _, size: limit_bytes is not None and size >= limit_bytes
@@ -44,7 +45,7 @@ class Proxy:
         self._lines: list[socket.socket] = []
         self.struck = threading.Event()
         self._closing = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = int(self._listener.getsockname()[1])
 
     def __enter__(self) -> Self:

@@ -12,11 +12,12 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
@@ -40,7 +41,8 @@ SIGNER: Final = Credentials("AKIDOFSIGNER", "made-up-secret-of-the-signer")
 """May read objects, and nothing else."""
 WORKER: Final = Credentials("AKIDOFWORKER", "made-up-secret-of-the-worker")
 """May read, write and list."""
-RIGHTS: Final = {
+Rights = Mapping[Credentials, tuple[str, ...]]
+RIGHTS: Final[Rights] = {
     KEYS: ("Admin", "Read", "List", "Tagging", "Write"),
     API: (f"List:{BUCKET}", f"Write:{BUCKET}"),
     SIGNER: (f"Read:{BUCKET}",),
@@ -104,12 +106,12 @@ def seaweedfs_of(config: pytest.Config) -> SeaweedFS:
 
 
 @contextmanager
-def running() -> Iterator[SeaweedFS]:
-    """Run a server over a folder that goes with it."""
+def running(rights: Rights = MappingProxyType({})) -> Iterator[SeaweedFS]:
+    """Run a server over a folder that goes with it; `rights` are given besides those of all."""
     program = installed("seaweedfs", REQUIREMENT) / "weed"
     with tempfile.TemporaryDirectory(prefix="seaweedfs-", ignore_cleanup_errors=True) as folder:
         ports = free_ports(len(PORTS))
-        process = _started(program, Path(folder), ports)
+        process = _started(program, Path(folder), ports, {**RIGHTS, **rights})
         try:
             server = SeaweedFS(ports[0])
             _await_ready(process, server)
@@ -119,9 +121,12 @@ def running() -> Iterator[SeaweedFS]:
             _remove_sockets(ports)
 
 
-def _started(program: Path, folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
+def _started(
+    program: Path, folder: Path, ports: list[int], rights: Rights
+) -> subprocess.Popen[bytes]:
     access = folder / "s3.json"
-    access.write_text(json.dumps({"identities": [_identity(who) for who in RIGHTS]}))
+    identities = [_identity(who, actions) for who, actions in rights.items()]
+    access.write_text(json.dumps({"identities": identities}))
     named = [f"{option}={port}" for option, port in zip(PORTS, ports, strict=True)]
     command = [
         str(program), "server", f"-dir={folder}", f"-s3.config={access}", *OPTIONS, *named
@@ -135,11 +140,11 @@ def _started(program: Path, folder: Path, ports: list[int]) -> subprocess.Popen[
     )
 
 
-def _identity(who: Credentials) -> dict[str, Any]:
+def _identity(who: Credentials, actions: tuple[str, ...]) -> dict[str, Any]:
     return {
         "name": who.access_key_id,
         "credentials": [{"accessKey": who.access_key_id, "secretKey": who.secret_access_key}],
-        "actions": RIGHTS[who],
+        "actions": actions,
     }
 
 
