@@ -82,6 +82,11 @@ def event(work: str, work_id: str, step: str, **more: object) -> dict[str, objec
     return {"work": work, "id": work_id, "step": step, "owner": "execution-1", **more}
 
 
+def caught(failed: dict[str, Any]) -> dict[str, object]:
+    """Return what a state machine makes of a failure that Lambda tells."""
+    return {"Error": failed["errorType"], "Cause": json.dumps(failed)}
+
+
 def test_the_root_is_what_lambda_gives(image: Image) -> None:
     process = image.run(["/opt/holdfast/bin/python3", "-c", LOOK])
     said, _ = process.communicate(timeout=30)
@@ -133,8 +138,7 @@ def test_what_ends_a_step_is_told_under_its_name(image: Image, stack: Stack) -> 
 
     with image.function(environment(stack)) as function:
         failed = function.answer(event("backup", backup.id, "prepare"))
-        caught = {"Error": failed["errorType"], "Cause": json.dumps(failed)}
-        function.answer(event("backup", backup.id, "fail", error=caught))
+        function.answer(event("backup", backup.id, "fail", error=caught(failed)))
 
     ended = stack.services.backups.get(backup.id)
     assert ended.error is not None
@@ -157,9 +161,11 @@ def test_a_step_ends_by_itself_before_its_function_is_ended(
         held.execute("LOCK TABLE orders")
         function.answer(event("backup", backup.id, "prepare"))
         failed = function.answer(event("backup", backup.id, "dump"))
+        function.answer(event("backup", backup.id, "fail", error=caught(failed)))
 
+    ended = stack.services.backups.get(backup.id)
     assert failed["errorType"] == "DeadlineExceeded"
-    assert stack.leftovers() == []
+    assert (ended.error and ended.error.code, stack.leftovers()) == ("deadline_exceeded", [])
 
 
 def test_a_function_that_lambda_ends_is_told_as_a_timeout(image: Image, stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,7 @@ from infra.packager import (
     candidates,
     copied,
     lambda_python,
+    made_for,
     probed,
 )
 from tests.support.servers import ROOT
@@ -100,6 +102,19 @@ def test_a_module_that_was_removed_leaves_the_copy_too(tmp_path: Path) -> None:
     source = copied(tmp_path, tmp_path / "work")
 
     assert [path.name for path in (source / "chalicelib").iterdir()] == ["b.py"]
+
+
+def test_chalice_fetches_the_wheels_of_the_architecture_that_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / ".chalice" / "config.json"
+    config.parent.mkdir()
+    config.write_text('{"app_name": "x", "lambda_architecture": "x86_64"}')
+
+    source = made_for(tmp_path, "arm64")
+
+    assert json.loads((source / ".chalice" / "config.json").read_text()) == {
+        "app_name": "x",
+        "lambda_architecture": "arm64",
+    }
 
 
 def test_lambdas_python_is_taken(tmp_path: Path) -> None:

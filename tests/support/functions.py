@@ -22,15 +22,20 @@ EXECUTABLE: Final = 0o755 << 16
 
 @dataclass(frozen=True)
 class Code:
-    """Say what a function runs: a handler, out of the repository or of files of its own."""
+    """Say what a function runs: a handler, out of the repository or of files of its own.
+
+    `before` is shell that runs first.
+    """
 
     handler: str
     files: Mapping[str, str] | None = None
+    before: str = ""
 
     def zipped(self) -> bytes:
         """Return the archive that is deployed."""
         folder = f"cd {ROOT}\n" if self.files is None else 'cd "$LAMBDA_TASK_ROOT"\n'
-        bootstrap = f"#!/bin/sh\n{folder}exec {sys.executable} -m awslambdaric {self.handler}\n"
+        start_client = f"exec {sys.executable} -m awslambdaric {self.handler}\n"
+        bootstrap = f"#!/bin/sh\n{self.before}\n{folder}{start_client}"
         held = io.BytesIO()
         with zipfile.ZipFile(held, "w") as archive:
             start = zipfile.ZipInfo("bootstrap")
