@@ -6,10 +6,10 @@ STAMP  := $(VENV)/.installed
 # ARCH=arm64 makes package and image for Graviton; both the same, or the deployment is refused
 ARCHITECTURE := $(if $(ARCH),--architecture $(ARCH))
 
-.PHONY: help setup check format test bench soak demo up requirements clean
+.PHONY: help setup check format test bench soak demo up screenshots requirements clean
 .PHONY: package package-check image rehearse deploy destroy
 help:
-	@echo "make demo | up | test | check | bench | soak | requirements | clean"
+	@echo "make demo | up | test | check | bench | soak | screenshots | requirements | clean"
 	@echo "AWS: make package | package-check | image | rehearse | deploy | destroy   (infra/README.md)"
 
 $(STAMP): pyproject.toml
@@ -46,6 +46,10 @@ demo: $(STAMP)
 
 up: $(STAMP)
 	$(BIN)/holdfast up
+
+# Two pictures for the README, and all pages to look at in out/screenshots.
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.screenshots
 
 requirements: $(STAMP)
 	$(BIN)/python infra/requirements.py --write

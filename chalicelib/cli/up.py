@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from chalicelib.cli.invocation import Invocation, data_option, examples, pass_invocation
-from chalicelib.local.demo_up import demo_data
+from chalicelib.local.demo_up import Listener, demo_data
 from chalicelib.local.up import Place, first_key, running_service
 from chalicelib.settings import Settings
 
@@ -70,7 +70,9 @@ def up(
     with ExitStack() as stack:
         stack.enter_context(invocation.interruption.polled())
         if demo:
-            stack.enter_context(demo_data(settings, click.echo, invocation.interruption.check))
+            stack.enter_context(
+                demo_data(settings, Listener(click.echo, invocation.interruption.check))
+            )
         service = stack.enter_context(running_service(place, _warn))
         click.echo(f"Holdfast answers at {service.url}, data in {settings.data.absolute()}")
         token = first_key(service.services)

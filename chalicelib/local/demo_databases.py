@@ -18,7 +18,7 @@ NOTES: Final = 400
 """How many rows come in between two runs; every third time many more do."""
 
 _BILLING: Final = """
-CREATE TABLE invoices (
+CREATE TABLE public.invoices (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     customer text NOT NULL,
     amount numeric(12, 2) NOT NULL CHECK (amount > 0),
@@ -26,8 +26,8 @@ CREATE TABLE invoices (
 );
 """
 _INVOICES: Final = """
-INSERT INTO invoices (customer, amount)
-SELECT md5(n::text), n % 900 + 1 FROM generate_series(1, %s) AS n
+INSERT INTO public.invoices (customer, amount)
+SELECT md5(n::text), n %% 900 + 1 FROM generate_series(1, %s) AS n
 """
 _MORE_NOTES: Final = """
 INSERT INTO shop.notes SELECT gen_random_uuid(), current_user, md5(random()::text)

@@ -28,7 +28,6 @@ from chalicelib.services.projects import NewProject
 from chalicelib.services.restores import NewRestore
 from chalicelib.services.schedules import NewSchedule
 
-WEEKS: Final = 5
 ACTOR: Final = "demo"
 OWNER: Final = "demo worker"
 TAGS: Final = {"demo": "yes"}
@@ -56,19 +55,20 @@ class DemoProjects:
 
 @dataclass
 class DemoLife:
-    """Live from five weeks ago until `until`; `check` may raise to stop."""
+    """Live from `since` until `until`; `check` may raise to stop."""
 
     services: Services
     clock: MovedClock
     workflow: SqliteWorkflow
     databases: DemoDatabases
+    since: datetime
     until: datetime
     check: Callable[[], None]
 
     def live(self) -> None:
         """Live through it all."""
         projects = self._settle_in()
-        happenings = deque(sorted(self._happenings(projects), key=lambda one: one.at))
+        happenings = self._lying_ahead(projects)
         while True:
             self.check()
             upcoming = happenings[0].at if happenings else self.until
@@ -112,6 +112,10 @@ class DemoLife:
         new = NewProject(name, connection, dict(TAGS), retention=rules)
         return self.services.projects.create(ACTOR, new)
 
+    def _lying_ahead(self, projects: DemoProjects) -> deque[Happening]:
+        found = (one for one in self._happenings(projects) if one.at > self.since)
+        return deque(sorted(found, key=lambda one: one.at))
+
     def _happenings(self, projects: DemoProjects) -> Iterator[Happening]:
         yield self._days_ago(34.9, lambda: self._backup(projects.shop, "first", Asked.PROOF))
         yield self._days_ago(21.2, lambda: self._lock_latest(projects.shop))
@@ -123,6 +127,9 @@ class DemoLife:
         yield self._days_ago(8.6, self.databases.come_back)
         yield self._days_ago(5.3, lambda: self._schema_only(projects.shop))
         yield self._days_ago(3.4, lambda: self._restore(projects))
+        yield self._days_ago(
+            3.3, lambda: self._backup(projects.staging, "as restored", Asked.PROOF)
+        )
 
     def _days_ago(self, days: float, do: Callable[[], object]) -> Happening:
         return Happening(self._before(days), do)
