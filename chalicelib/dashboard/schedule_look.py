@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from chalicelib.dashboard.kept_picture import Picture, picture_of
 from chalicelib.dashboard.retention_fields import RetentionFields
@@ -17,15 +18,22 @@ from chalicelib.domain.retention_outlook import outlook
 from chalicelib.domain.timetable import Timetable, timetable_of
 
 SHOWN: Final = 5
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _AROUND: Final = timedelta(days=8)
 """How far from a change of clocks a run may be so that it is worth showing beside it."""
+
+
+def _time(text: str) -> str:
+    if _TIME.fullmatch(text) is None:
+        raise ValueError("write hours and minutes, as 02:30")
+    return text
 
 
 class ScheduleFields(RetentionFields):
     """Hold what was typed of a schedule's times and rules."""
 
     every: Every = Every.CRON
-    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "03:00"
+    at: Annotated[str, AfterValidator(_time)] = "03:00"
     weekday: Annotated[str, Field(pattern=r"^[0-6]$")] = "0"
     day: Annotated[str, Field(pattern=r"^([1-9]|1[0-9]|2[0-8]|L)$")] = "1"
     cron: Annotated[str, Field(max_length=100)] = ""

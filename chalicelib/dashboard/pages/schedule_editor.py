@@ -167,7 +167,7 @@ def _look(visit: Visit, shown: Mapping[str, str]) -> tuple[ScheduleLook | None, 
     try:
         return look_at(read_form(ScheduleFields, said).model, visit.now), None
     except Unfit as error:
-        return None, "; ".join(error.typed.problems.values())
+        return None, "; ".join(f"{name}: {text}" for name, text in error.typed.problems.items())
     except InvalidRequest as error:
         return None, error.message
 
