@@ -17,7 +17,7 @@ from chalicelib.domain.retention.plan import plan
 from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.timetable import Timetable
 
-MAX_RUNS: Final = 800
+MAX_RUNS: Final = 600
 """How many runs are imagined, so that even a schedule of every minute is drawn at once."""
 MAX_SPAN: Final = timedelta(days=400)
 _SAMPLE: Final = timedelta(days=2)
