@@ -14,7 +14,7 @@ from chalicelib.dashboard.kept_picture import Picture, picture_of
 from chalicelib.dashboard.retention_fields import RetentionFields
 from chalicelib.dashboard.rhythm import Every, Rhythm, cron_of
 from chalicelib.domain.clock_changes import ClockChange, next_clock_change
-from chalicelib.domain.retention_outlook import outlook
+from chalicelib.domain.retention.outlook import outlook
 from chalicelib.domain.timetable import Timetable, timetable_of
 
 SHOWN: Final = 5

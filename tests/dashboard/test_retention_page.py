@@ -10,7 +10,7 @@ import pytest
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import id_floor
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.services.projects import ProjectChanges
 from chalicelib.services.schedules import NewSchedule
 from tests.dashboard.conftest import Browser

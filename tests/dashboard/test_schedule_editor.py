@@ -10,7 +10,7 @@ from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import ProjectTag, Schedule
 from chalicelib.services.schedules import NewSchedule
 from tests.dashboard.conftest import Browser

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.dashboard.kept_picture import GOES, WORDS, picture_of
-from chalicelib.domain.retention_facts import BackupFacts, Reason, Standing, Verdict
+from chalicelib.domain.retention.facts import BackupFacts, Reason, Standing, Verdict
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.dashboard.retention_fields import RULES, RetentionFields, written
-from chalicelib.domain.retention import RetentionPolicy
+from chalicelib.domain.retention.policy import RetentionPolicy
 
 COUNTS = st.none() | st.integers(1, 10_000)
 

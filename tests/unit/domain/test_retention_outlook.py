@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.retention import RetentionPolicy
-from chalicelib.domain.retention_outlook import MAX_RUNS, MAX_SPAN, outlook
+from chalicelib.domain.retention.outlook import MAX_RUNS, MAX_SPAN, outlook
+from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.timetable import timetable_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
