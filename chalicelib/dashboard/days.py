@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chalicelib.domain.rollup import Tally
+from chalicelib.domain.rollup import Tally, total
 from chalicelib.services.stats import ProjectStats
 
 DAYS: Final = 35
@@ -56,13 +57,18 @@ class Day:
 
 def days_of(stats: Iterable[ProjectStats], today: date) -> tuple[Day, ...]:
     """Return the last DAYS days of all these projects together, oldest first, without gaps."""
-    sums: dict[str, Tally] = {}
+    parts: dict[str, list[Tally]] = defaultdict(list)
     for one in stats:
         for name, tally in one.days:
-            sums[name] = sums.get(name, Tally()).plus(tally)
+            parts[name].append(tally)
     first = today - timedelta(days=DAYS - 1)
     every = (first + timedelta(days=number) for number in range(DAYS))
-    return tuple(Day(one, sums.get(one.isoformat(), Tally())) for one in every)
+    return tuple(Day(one, _together(parts.get(one.isoformat(), []))) for one in every)
+
+
+def _together(found: Sequence[Tally]) -> Tally:
+    # most often there is one, of one project
+    return found[0] if len(found) == 1 else total(found)
 
 
 def percent(part: int, whole: int) -> str | None:

@@ -19,7 +19,7 @@ HEIGHT: Final = 120
 _TOP: Final = 18
 _BASE: Final = HEIGHT - 20
 _CELL: Final = 50
-_ROW: Final = 34
+_ROW: Final = 44
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MARKS: Final = {Outcome.MIXED: "!", Outcome.FAILED: "\N{MULTIPLICATION X}"}
 """Colour alone would tell nothing to whoever does not see it."""
@@ -146,7 +146,7 @@ def _plot(kind: str, series: Series, shapes: Iterable[Markup]) -> Markup:
 def _calendar_cell(day: Day, left: int, top: int) -> Markup:
     runs = day.tally.backups_completed + day.tally.backups_failed
     mark = _MARKS.get(day.outcome, "")
-    count = _TEXT.format(left + _CELL // 2, top + 26, "count mid", f"{runs}{mark}" if runs else "")
+    count = _TEXT.format(left + _CELL // 2, top + 31, "count mid", f"{runs}{mark}" if runs else "")
     return Markup(
         '<g class="{}"><title>{}: {}</title>'
         '<rect x="{}" y="{}" width="{}" height="{}" rx="4"/>{}{}</g>'
@@ -158,7 +158,7 @@ def _calendar_cell(day: Day, left: int, top: int) -> Markup:
         top,
         _CELL - 4,
         _ROW - 4,
-        _TEXT.format(left + 6, top + 11, "axis", f"{day.date.day}"),
+        _TEXT.format(left + 6, top + 12, "axis", f"{day.date.day}"),
         count,
     )
 

@@ -82,8 +82,9 @@ class Stats:
     ) -> ProjectStats:
         # a project that never had a backup is as old as itself: no alarm may wait for the first
         since = last.at if last is not None else project.created_at
-        days: dict[str, Tally] = {}
+        parts: dict[str, list[Tally]] = defaultdict(list)
         for found in tallies:
-            days[found.day] = days.get(found.day, Tally()).plus(found.tally)
+            parts[found.day].append(found.tally)
+        days = {day: total(found) for day, found in parts.items()}
         age_s = (self.ledger.clock.now() - since).total_seconds()
         return ProjectStats(project, last, age_s, tuple(sorted(days.items())))

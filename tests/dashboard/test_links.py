@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 
 import httpx
 import pytest
@@ -13,6 +14,9 @@ from chalicelib.domain.backup import Backup
 from chalicelib.domain.link import Link
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
+from chalicelib.local.server import web_app
+from chalicelib.ports import Redeemer
+from chalicelib.services.links import NewLink
 from tests.dashboard.conftest import PUBLIC_URL, Browser
 from tests.support.completed import stored_backup
 
@@ -109,6 +113,34 @@ def test_a_link_that_cannot_be_is_told_beside_its_field(
     assert answer.status_code == 422
     assert f'id="{field}-wrong"' in answer.text
     assert services.ledger.catalog.find(Query(Link)).items == ()
+
+
+class _StoreElsewhere:
+    """Sign for a store with a host of its own, as S3 is."""
+
+    def redeem(self, token: str) -> str:
+        return "https://bucket.example/object?signature=1&expires=2"
+
+
+class _ElsewhereServices(Services):
+    @cached_property
+    def redeemer(self) -> Redeemer:
+        return _StoreElsewhere()
+
+
+def test_a_store_with_a_host_of_its_own_is_reached_past_the_policy_of_forms(
+    services: Services, project: Project
+) -> None:
+    backup = stored_backup(services, project)
+    _, token = services.links.create("test", backup, NewLink())
+    elsewhere = web_app(_ElsewhereServices(services.settings, services.adapters))
+
+    with httpx.Client(transport=httpx.WSGITransport(elsewhere), base_url=PUBLIC_URL) as client:
+        answer = client.post(f"/links/{token}", headers=FORM)
+
+    # browsers refuse to follow a form's redirect to where forms may not lead
+    assert answer.status_code == 200
+    assert 'content="0; url=https://bucket.example/object?signature=1&amp;expires=2"' in answer.text
 
 
 def test_the_page_of_a_link_tells_strangers_no_names(

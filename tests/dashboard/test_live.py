@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from chalicelib.bootstrap.services import Services
+from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Backup, Status, Step
 from chalicelib.domain.job import Job
@@ -19,6 +22,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Put, Query, Remove, Replace
 from chalicelib.local.server import ApiServer
 from chalicelib.services.access import NewKey
+from chalicelib.settings import Settings
 from tests.support.completed import stored_backup
 from tests.support.much_history import fill
 
@@ -30,8 +34,16 @@ SHIFTS = """() => { window.shift = 0; new PerformanceObserver((list) => {
 
 
 @pytest.fixture
+def services(tmp_path: Path) -> Services:
+    # links name the address that the service is told, so its port has to be known first
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return embedded(Settings(data=tmp_path / "data", public_url=f"http://127.0.0.1:{port}"))
+
+
+@pytest.fixture
 def url(services: Services) -> Iterator[str]:
-    server = ApiServer(services)
+    server = ApiServer(services, port=urlsplit(services.settings.public_url).port or 0)
     server.start()
     yield server.url
     server.stop()
@@ -114,7 +126,8 @@ def test_a_list_follows_what_runs_without_loading_itself_again(
     page.goto(f"{url}/dashboard/backups/history")
     page.check(f"input[value='{running.id}']")
 
-    services.ledger.catalog.commit([Replace(running.model_copy(update={"status": "completed"}))])
+    ended = running.model_copy(update={"status": Status.COMPLETED})
+    services.ledger.catalog.commit([Replace(ended)])
 
     expect(page.locator("backup-progress .completed")).to_be_visible(timeout=15_000)
     assert page.is_checked(f"input[value='{running.id}']")

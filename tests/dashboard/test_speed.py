@@ -109,6 +109,7 @@ def test_ten_thousand_backups_are_all_reached_page_by_page(browser: Browser) -> 
 
 
 def _took_s(browser: Browser, path: str) -> float:
-    begun = time.perf_counter()
+    # of this thread, which is the server too: what others do on the machine is not the page's
+    begun = time.thread_time()
     browser.see(path)
-    return time.perf_counter() - begun
+    return time.thread_time() - begun

@@ -173,7 +173,9 @@ def _record(kind: type[R], row: Row) -> R:
             f"the stored {kind.kind} {record_id} cannot be read",
             hint="It was written by another version of Holdfast; use that version.",
         ) from error
-    return record.model_copy(update={"revision": revision})
+    # nobody has the record yet; a copy of it would cost more than reading it did
+    object.__setattr__(record, "revision", revision)
+    return record
 
 
 def _apply(connection: sqlite3.Connection, write: Write) -> None:
