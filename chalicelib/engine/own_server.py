@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import psycopg
 
@@ -63,6 +63,8 @@ class OwnServer:
 
     Sub-classes say by `_options` how the server runs, and by `_begin` how it is started.
     """
+
+    superuser: ClassVar[str] = SUPERUSER
 
     def __init__(
         self, programs: ServerPrograms, lodging: Lodging, beat: Callable[[], None] = idle
@@ -195,7 +197,7 @@ class OwnServer:
         argv: list[str | Path] = [
             self._server_dir / "initdb",
             f"--pgdata={self._folder() / 'data'}",
-            f"--username={SUPERUSER}",
+            f"--username={self.superuser}",
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
@@ -257,7 +259,7 @@ class OwnServer:
             psycopg.connect(
                 host=str(self.socket_dir),
                 port=self.port,
-                user=SUPERUSER,
+                user=self.superuser,
                 password=self._password,
                 dbname="postgres",
                 connect_timeout=5,

@@ -19,7 +19,6 @@ from urllib.parse import quote
 from chalicelib.domain.connection import Connection, Endpoint, SslMode
 from chalicelib.engine.own_server import (
     STOP_TIMEOUT_S,
-    SUPERUSER,
     UNDURABLE,
     Lodging,
     OwnServer,
@@ -57,14 +56,14 @@ class LocalPostgres(OwnServer):
             host="127.0.0.1",
             port=self.port,
             database=database,
-            user=SUPERUSER,
+            user=self.superuser,
             sslmode=SslMode.PREFER,
         )
         return Connection(endpoint, self._password)
 
     def url(self, database: str = "postgres") -> str:
         """Return the same as a URL; it holds the password."""
-        credentials = f"{SUPERUSER}:{quote(self._password, safe='')}"
+        credentials = f"{self.superuser}:{quote(self._password, safe='')}"
         return f"postgresql://{credentials}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def kill(self) -> None:
