@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format, SourceCounts
 from chalicelib.domain.block_digest import BlockDigest
@@ -92,12 +92,74 @@ class DumpPlan:
     warnings: tuple[str, ...] = ()
 
 
+TableName = tuple[str, str]
+"""A table by schema and name, letter by letter."""
+
+
+@dataclass(frozen=True)
+class DumpScope:
+    """Say what one archive takes; the default is everything. Names are exact, never patterns.
+
+    With `tables`, these alone are taken, else with `schemas` these alone; neither brings large
+    objects along. `role` is whom the sessions act as once they have logged in.
+    """
+
+    schemas: tuple[str, ...] = ()
+    tables: tuple[TableName, ...] = ()
+    exclude_schemas: tuple[str, ...] = ()
+    exclude_tables: tuple[TableName, ...] = ()
+    role: str | None = None
+    large_objects: bool = True
+
+    @property
+    def has_large_objects(self) -> bool:
+        """Whether an archive with data holds the large objects."""
+        return self.large_objects and not self.schemas and not self.tables
+
+    def holds(self, schema: str, name: str) -> bool:
+        """Tell whether a table, or a sequence of such a name, is taken."""
+        if self.tables:
+            return (schema, name) in self.tables
+        if self.schemas and schema not in self.schemas:
+            return False
+        return schema not in self.exclude_schemas and (schema, name) not in self.exclude_tables
+
+
+EVERYTHING: Final = DumpScope()
+
+
+@dataclass(frozen=True)
+class DumpPart:
+    """Ask for one more archive of format custom under the same snapshot; `name` is its artefact."""
+
+    name: str
+    type: BackupType
+    scope: DumpScope
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Ask for the lines of an artefact: what a query's one column of text says, in its order.
+
+    The query runs under the dump's snapshot. Readings of one name follow each other in one
+    artefact. Where the relation `needs` is not there, this one has no lines.
+    """
+
+    name: str
+    sql: str
+    needs: TableName | None = None
+
+
 @dataclass(frozen=True)
 class DumpResult:
-    """Say what a dump saw. `raw_bytes` is set where the engine itself saw the raw stream."""
+    """Say what a dump saw. `raw_bytes` is set where the engine itself saw the raw stream.
+
+    `counts` are those of the main archive, `parts` those of each part with data, by its name.
+    """
 
     counts: SourceCounts
     raw_bytes: int | None
+    parts: Mapping[str, SourceCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,13 +199,17 @@ class Ranges(Protocol):
 class DumpRequest:
     """Say what to dump: a plan for one connection, and a name that marks its sessions.
 
-    `reads_twice` has the rows read once more in the same snapshot, for their digests.
+    `reads_twice` has the rows read once more in the same snapshot, for their digests. `parts` and
+    `readings` become artefacts beside the main one, whose `scope` need not be everything.
     """
 
     connection: Connection
     plan: DumpPlan
     run_id: str
     reads_twice: bool = False
+    scope: DumpScope = EVERYTHING
+    parts: tuple[DumpPart, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +261,7 @@ class Engine(Protocol):
     def dump(
         self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
     ) -> DumpResult:
-        """Dump into sinks, one per artefact name of `object_keys.dump_names`.
+        """Dump into sinks: one per name of `object_keys.dump_names`, per part, per reading's name.
 
         Returning means: every child exited with 0, every stream ended, and bytes came. What a
         sink raises passes through unchanged. Progress carries the request's `run_id` as its id.

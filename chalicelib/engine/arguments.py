@@ -12,6 +12,7 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format
 from chalicelib.engine.clients import Client
+from chalicelib.postgres_ports import EVERYTHING, DumpScope
 
 NAMED_CODECS_SINCE: Final = 16
 """Before this major --compress takes a level only, and 0 for none."""
@@ -43,6 +44,7 @@ class Stream:
     file_format: Format
     compression: Compression
     is_beside_data: bool = False
+    scope: DumpScope = EVERYTHING
 
     @property
     def compression_by_client(self) -> Compression:
@@ -64,4 +66,24 @@ def dump_arguments(
         "--no-password",
         "--verbose",
         *(BESIDE_DATA if stream.is_beside_data else PARTS[stream.part]),
+        *_scope(stream.scope),
+    ]
+
+
+def exactly(*names: str) -> str:
+    """Return the pattern that matches one thing alone, given by its names from the outermost in.
+
+    Between quotes nothing is a wildcard and no letter is folded.
+    """
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def _scope(scope: DumpScope) -> list[str]:
+    return [
+        *(f"--schema={exactly(name)}" for name in scope.schemas),
+        *(f"--table={exactly(*names)}" for names in scope.tables),
+        *(f"--exclude-schema={exactly(name)}" for name in scope.exclude_schemas),
+        *(f"--exclude-table={exactly(*names)}" for names in scope.exclude_tables),
+        *([] if scope.role is None else [f"--role={scope.role}"]),
+        *([] if scope.large_objects else ["--no-blobs"]),
     ]

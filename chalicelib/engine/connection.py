@@ -34,13 +34,15 @@ class SessionOptions:
     """Say how sessions look: their mark in pg_stat_activity, their patience, their address.
 
     `hostaddr` pins the address a first session reached; TLS still checks the host's name. Until
-    it is known, a `guard` gives the addresses to try and libpq resolves nothing.
+    it is known, a `guard` gives the addresses to try and libpq resolves nothing. `role` is whom
+    the session acts as after its login.
     """
 
     application_name: str
     lock_timeout_s: float
     hostaddr: str | None = None
     guard: HostGuard | None = None
+    role: str | None = None
 
 
 def open_session(connection: Connection, options: SessionOptions) -> Session:
@@ -130,9 +132,12 @@ def _settle(session: Session, options: SessionOptions) -> None:
         "synchronize_seqscans": "off",
         "row_security": "off",
         "search_path": "",
+        "standard_conforming_strings": "on",
     }
     if session.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
         settings["transaction_timeout"] = "0"
+    if options.role is not None:
+        settings["role"] = options.role
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     values = [part for setting in settings.items() for part in setting]
     session.execute(f"SELECT {calls}".encode(), values)  # the text is made of constants only

@@ -10,19 +10,22 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from chalicelib.domain.backup import SourceCounts, TableCount
-from chalicelib.domain.facts import DatabaseFacts
+from chalicelib.domain.backup import BackupType, SourceCounts, TableCount
+from chalicelib.domain.facts import DatabaseFacts, LargeObjects
 from chalicelib.engine.catalogue import Table, large_objects
 from chalicelib.engine.connection import Session, translated
 from chalicelib.engine.proof import facts
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import BEGIN, Snapshot
+from chalicelib.postgres_ports import EVERYTHING, DumpPart, DumpScope
 
 # One round trip per table; the savepoint keeps the snapshot when a single table is locked.
 COUNT: Final = "SAVEPOINT one; SELECT count(*) FROM ONLY {}; RELEASE SAVEPOINT one"
 # A count beside a dump must not take more processors of the source than the dump itself.
 ONE_PROCESS: Final = b"SET LOCAL max_parallel_workers_per_gather = 0"
 LOCKED: Final = "another session held a lock on it"
+NO_ROWS: Final = frozenset({BackupType.SCHEMA})
+NO_LARGE_OBJECTS: Final = {"large_objects": 0}
 
 
 Again = Callable[[Session, SourceCounts, DatabaseFacts], DatabaseFacts]
@@ -31,15 +34,25 @@ Again = Callable[[Session, SourceCounts, DatabaseFacts], DatabaseFacts]
 
 @dataclass(frozen=True)
 class Look:
-    """Say what of a source is looked at beside its dump."""
+    """Say what of a source is looked at beside its dump: what its archives hold."""
 
-    has_rows: bool
+    type: BackupType = BackupType.FULL
+    scope: DumpScope = EVERYTHING
+    parts: tuple[DumpPart, ...] = ()
     again: Again | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Hold the counts of the main archive, and of each part with data by its name."""
+
+    main: SourceCounts
+    parts: dict[str, SourceCounts]
 
 
 def count(
     sessions: Sessions, snapshot: Snapshot, imported: threading.Event, wanted: Look
-) -> SourceCounts:
+) -> Counted:
     """Count every table of the snapshot in a session of its own; sets `imported` early.
 
     Runs in a thread. A table that stays locked is listed as uncounted; other failures raise.
@@ -51,14 +64,33 @@ def count(
         session.execute(statement)
         imported.set()
         session.execute(ONE_PROCESS)
-        # a schema dump holds neither rows nor large objects
-        counted = count_tables(session, snapshot.tables) if wanted.has_rows else SourceCounts()
-        known = facts.take(session, snapshot.sequences)
+        counted = _held(session, snapshot, wanted.type, wanted.scope)
+        known = _of_scope(facts.take(session, snapshot.sequences), wanted.scope)
         if wanted.again is not None:
             known = wanted.again(session, counted, known)
+        parts = {one.name: _held(session, snapshot, one.type, one.scope) for one in wanted.parts}
         session.execute(b"COMMIT")
         session.close()
-    return counted.model_copy(update={"facts": known})
+    with_data = {one.name: parts[one.name] for one in wanted.parts if one.type not in NO_ROWS}
+    return Counted(counted.model_copy(update={"facts": known}), with_data)
+
+
+def _held(session: Session, snapshot: Snapshot, kind: BackupType, scope: DumpScope) -> SourceCounts:
+    # a schema dump holds neither rows nor large objects
+    if kind in NO_ROWS:
+        return SourceCounts()
+    held = tuple(one for one in snapshot.tables if scope.holds(one.schema_name, one.name))
+    counted = count_tables(session, held)
+    return counted if scope.has_large_objects else counted.model_copy(update=NO_LARGE_OBJECTS)
+
+
+def _of_scope(known: DatabaseFacts, scope: DumpScope) -> DatabaseFacts:
+    if scope.has_large_objects or not known.large_objects.count:
+        return known
+    left_out = f"{known.large_objects.count} of them were left out of the dump"
+    unknown = {**known.unknown, "large objects": left_out}
+    none = LargeObjects(count=0, size_bytes=0)
+    return known.model_copy(update={"large_objects": none, "unknown": unknown})
 
 
 def count_tables(session: Session, tables: tuple[Table, ...]) -> SourceCounts:

@@ -50,6 +50,8 @@ class Crew:
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Begin some work in a thread."""
+        # what ended well is the caller's alone: its result must not be kept for the whole run
+        self._futures = [one for one in self._futures if not _ended_well(one)]
         future = self._pool.submit(work)
         self._futures.append(future)
         return future
@@ -67,6 +69,10 @@ class Crew:
         for future in self._futures:
             if future.done():
                 future.result()
+
+
+def _ended_well(future: Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def attend(future: Future[T], beat: Callable[[], None]) -> T:

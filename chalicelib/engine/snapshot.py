@@ -7,16 +7,16 @@ imported it: from then on they hold it themselves, and this session reads how fa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chalicelib.domain.backup import BackupType
 from chalicelib.domain.facts import SequenceFact
 from chalicelib.engine.catalogue import Table, tables
 from chalicelib.engine.connection import Session, translated
-from chalicelib.engine.proof.facts import sequences
+from chalicelib.engine.proof.facts import positions, sequence_names
 from chalicelib.engine.sessions import Sessions
+from chalicelib.postgres_ports import DumpScope
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 POLL_S: Final = 1.0
@@ -30,7 +30,7 @@ SELECT p.relid::int8, p.bytes_processed
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Name an exported snapshot, with the tables it shows (none for a schema dump).
+    """Name an exported snapshot, with the tables whose rows are dumped (none for a schema dump).
 
     `sequences` say where each stood before anything was read, because they know no snapshot.
     """
@@ -41,16 +41,29 @@ class Snapshot:
     sequences: dict[str, SequenceFact]
 
 
-def export(sessions: Sessions, kind: BackupType) -> Snapshot:
-    """Open the coordinating session and export a snapshot from it."""
+def export(sessions: Sessions, scopes: Sequence[DumpScope]) -> Snapshot:
+    """Open the coordinating session and export a snapshot from it.
+
+    `scopes` are those of the archives with data.
+    """
     session = sessions.open()
     with translated(sessions.connection, started=True):
         session.execute(BEGIN)
         row = session.execute(b"SELECT pg_export_snapshot()").fetchone()
-        has_rows = kind is not BackupType.SCHEMA
-        found = tables(session) if has_rows else ()
-        standing = sequences(session) if has_rows else {}
-    return Snapshot(str(row[0]) if row else "", found, session, standing)
+        found = tables(session) if scopes else ()
+        standing = held_sequences(session, scopes)
+    held = tuple(one for one in found if _is_held(scopes, one.schema_name, one.name))
+    return Snapshot(str(row[0]) if row else "", held, session, standing)
+
+
+def held_sequences(session: Session, scopes: Sequence[DumpScope]) -> dict[str, SequenceFact]:
+    """Say where the sequences of the archives stand; the role may not be let at others."""
+    names = sequence_names(session) if scopes else []
+    return positions(session, [name for name in names if _is_held(scopes, *name)])
+
+
+def _is_held(scopes: Sequence[DumpScope], schema: str, name: str) -> bool:
+    return any(scope.holds(schema, name) for scope in scopes)
 
 
 @dataclass(frozen=True)

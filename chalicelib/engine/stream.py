@@ -2,10 +2,12 @@
 
 Stages, each of which the watch can end within two seconds:
 1. connect, export a snapshot, list the tables (a thread; the first session pins the address)
-2. start the counter (a thread with a session of its own) and pg_dump under that snapshot; once both
-   have imported it, the exporting transaction ends and the first session reports COPY's progress
-3. pump pg_dump's stdout into the sink; for plain dumps through our own compression
-4. wait for pg_dump's exit code and for the counter
+2. start the counter (a thread with a session of its own); answer the readings, then run pg_dump for
+   each archive that lies beside the main one, all under that snapshot
+3. start the main pg_dump; once it and the counter have imported the snapshot, the exporting
+   transaction ends and the first session reports COPY's progress
+4. pump pg_dump's stdout into the sink; for plain dumps through our own compression
+5. wait for pg_dump's exit code and for the counter
 
 On any error: pg_dump's group is killed, our sessions are ended on the server, files are removed.
 The price: the counter reads every table once more, at the same time as the dump does; for level
@@ -17,7 +19,7 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -34,19 +36,20 @@ from chalicelib.engine.arguments import Stream, dump_arguments
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import encoder
 from chalicelib.engine.connection import SessionOptions, translated
-from chalicelib.engine.counts import Look, count
+from chalicelib.engine.counts import Counted, Look, count
 from chalicelib.engine.crew import TICK_S, Crew, attend
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.faults import scrub, translate
 from chalicelib.engine.process import Child, Start
-from chalicelib.engine.proof.facts import between, sequences
+from chalicelib.engine.proof.facts import between
 from chalicelib.engine.proof.second_reading import read_again
 from chalicelib.engine.pump import await_exit, pump, require_bytes
+from chalicelib.engine.readings import batches
 from chalicelib.engine.sessions import Sessions, mark_of
-from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export
+from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export, held_sequences
 from chalicelib.engine.stderr_tail import StderrTail
 from chalicelib.ports import Clock, HostGuard
-from chalicelib.postgres_ports import DumpRequest, DumpResult, Sink, Watch
+from chalicelib.postgres_ports import DumpRequest, DumpResult, DumpScope, Sink, Watch
 
 PUBLISH_S: Final = 1.0
 TABLE_START: Final = re.compile(r'pg_dump: dumping contents of table "(.*)"')
@@ -69,7 +72,9 @@ def dump(
     setup: Setup, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
 ) -> DumpResult:
     """Dump into one sink per artefact, as `ports.Engine.dump` says."""
-    options = SessionOptions(mark_of(request.run_id), setup.lock_timeout_s, guard=setup.guard)
+    options = SessionOptions(
+        mark_of(request.run_id), setup.lock_timeout_s, guard=setup.guard, role=request.scope.role
+    )
     connection = request.connection
     with (
         password_file(connection.password, setup.scratch) as secret,
@@ -148,22 +153,24 @@ class _Run:
 
     def dump(self, open_sink: Callable[[str], Sink]) -> DumpResult:
         plan = self._plan
-        exporting = self._crew.start(partial(export, self._sessions, plan.type))
+        exporting = self._crew.start(partial(export, self._sessions, self._scopes))
         snapshot = attend(exporting, self._pulse)
         self._pulse.tracker = self._tracker(snapshot)
         counted, imported = self._start_counter(snapshot)
+        self._read(snapshot, open_sink)  # in the exporting session, before another thread has it
         coordinating = self._start_coordinator(snapshot)
-        if plan.type is BackupType.DATA:  # first, while the snapshot is held for it
-            self._stream(self._schema_stream(), snapshot, open_sink(SCHEMA_DUMP), None)
-        main = Stream(plan.type, plan.format, plan.compression)
+        for name, beside in self._beside():  # first, while the snapshot is held for them
+            self._stream(beside, snapshot, open_sink(name), None)
+        main = Stream(plan.type, plan.format, plan.compression, scope=self._request.scope)
         sink = open_sink(dump_name(plan.format, plan.compression))
         raw_bytes = self._stream(main, snapshot, sink, imported)
         counts = attend(counted, self._pulse)
         self._pulse.finish()
         self.release()
         attend(coordinating, self._pulse)
-        counts = self._with_sequences(counts, snapshot)
-        return DumpResult(counts, raw_bytes if plan.format is Format.PLAIN else None)
+        main_counts = self._with_sequences(counts.main, snapshot)
+        raw_bytes_seen = raw_bytes if plan.format is Format.PLAIN else None
+        return DumpResult(main_counts, raw_bytes_seen, counts.parts)
 
     def release(self) -> None:
         """Let the coordinating thread go."""
@@ -177,12 +184,39 @@ class _Run:
         )
         return ProgressTracker(self._request.run_id, "dump", sizes)
 
-    def _start_counter(self, snapshot: Snapshot) -> tuple[Future[SourceCounts], threading.Event]:
+    @property
+    def _scopes(self) -> tuple[DumpScope, ...]:
+        """The scopes of the archives with data."""
+        asked = [(self._plan.type, self._request.scope)]
+        asked += [(part.type, part.scope) for part in self._request.parts]
+        return tuple(scope for kind, scope in asked if kind is not BackupType.SCHEMA)
+
+    def _start_counter(self, snapshot: Snapshot) -> tuple[Future[Counted], threading.Event]:
         imported = threading.Event()
         again = read_again if self._request.reads_twice else None
-        wanted = Look(self._plan.type is not BackupType.SCHEMA, again)
-        work = partial(count, self._sessions, snapshot, imported, wanted)
-        return self._crew.start(work), imported
+        look = Look(self._plan.type, self._request.scope, self._request.parts, again)
+        return self._crew.start(partial(count, self._sessions, snapshot, imported, look)), imported
+
+    def _read(self, snapshot: Snapshot, open_sink: Callable[[str], Sink]) -> None:
+        """Bring the lines of every reading into its sink, a batch in memory at a time."""
+        sinks: dict[str, Sink] = {}
+        for reading in self._request.readings:
+            if reading.name not in sinks:
+                sinks[reading.name] = open_sink(reading.name)
+            lines = batches(self._request.connection, snapshot.session, reading)
+            following = partial(next, lines, b"")
+            while batch := attend(self._crew.start(following), self._pulse):
+                self._store(sinks[reading.name], batch)
+
+    def _beside(self) -> Iterator[tuple[str, Stream]]:
+        """Name the archives that go before the main one."""
+        plan, scope = self._plan, self._request.scope
+        codec = plan.compression if plan.format is Format.CUSTOM else Compression.GZIP
+        custom = partial(Stream, file_format=Format.CUSTOM, compression=codec)
+        if plan.type is BackupType.DATA:
+            yield SCHEMA_DUMP, custom(BackupType.SCHEMA, is_beside_data=True, scope=scope)
+        for part in self._request.parts:
+            yield part.name, custom(part.type, scope=part.scope)
 
     def _start_coordinator(self, snapshot: Snapshot) -> Future[None]:
         def report(table: str, size_bytes: int) -> None:
@@ -196,13 +230,9 @@ class _Run:
         if counts.facts is None or not snapshot.sequences:
             return counts
         with translated(self._request.connection, started=True):
-            later = sequences(snapshot.session)
+            later = held_sequences(snapshot.session, self._scopes)
         update = {"sequences": between(snapshot.sequences, later)}
         return counts.model_copy(update={"facts": counts.facts.model_copy(update=update)})
-
-    def _schema_stream(self) -> Stream:
-        codec = self._plan.compression if self._plan.format is Format.CUSTOM else Compression.GZIP
-        return Stream(BackupType.SCHEMA, Format.CUSTOM, codec, is_beside_data=True)
 
     def _stream(
         self, stream: Stream, snapshot: Snapshot, sink: Sink, counter: threading.Event | None

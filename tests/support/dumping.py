@@ -119,10 +119,13 @@ class Dumper:
     def dump_planned(
         self, connection: Connection, plan: DumpPlan, watch: Watch | None = None
     ) -> Dumped:
+        return self.run(DumpRequest(connection, plan, RUN_ID, self.reads_twice), watch)
+
+    def run(self, request: DumpRequest, watch: Watch | None = None) -> Dumped:
+        """Dump exactly what a request says."""
         self.sinks.clear()
-        request = DumpRequest(connection, plan, RUN_ID, self.reads_twice)
         result = self.engine.dump(request, self.open_sink, watch or Bystander())
-        return Dumped(plan, result, {name: sink.data for name, sink in self.sinks.items()})
+        return Dumped(request.plan, result, {name: s.data for name, s in self.sinks.items()})
 
     def open_sink(self, name: str) -> Sink:
         self.sinks[name] = MemorySink(self.on_first_bytes)
