@@ -242,8 +242,8 @@ class Engine(Protocol):
     Whatever a call starts (processes, sessions, files) has ended when it returns or raises.
     """
 
-    def test(self, connection: Connection) -> SourceReport:
-        """Reach the server and say what a backup would meet."""
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
+        """Reach the server and say what a backup would meet that leaves some schemas out."""
         ...
 
     def databases(self, connection: Connection) -> tuple[str, ...]:

@@ -35,6 +35,7 @@
 | HOLDFAST_SCHEDULE_DEAD_LETTERS | (none) | ARN of the queue for calls that failed |
 | HOLDFAST_HEARTBEAT_URL | (none) | a dead-man's switch that is called after each healthy sweep |
 | HOLDFAST_METRICS | key | who may read /metrics: `key` (a viewer's) or `open` (everybody) |
+| HOLDFAST_SUPABASE_ROOT_CERTIFICATE | (none) | file of Supabase's root certificate, or `system` |
 | HOLDFAST_AWS_ENDPOINT | (AWS) | another server for all services but S3 |
 """
 
@@ -100,6 +101,7 @@ class Settings(BaseModel):
     heartbeat_url: SecretStr | None = None
     metrics: Literal["key", "open"] = "key"
     aws_endpoint: str | None = None
+    supabase_root_certificate: str | None = None
     url: str | None = None
     api_key: SecretStr | None = None
 

@@ -11,6 +11,7 @@ from chalicelib.domain.connection import (
     parse_url,
 )
 from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.supabase_url import refuse_transaction_pooler
 from chalicelib.services.projects import ProjectChanges
 
 _PARTS = frozenset(Endpoint.model_fields)
@@ -19,11 +20,11 @@ _PARTS = frozenset(Endpoint.model_fields)
 def new_connection(fields: ConnectionFields) -> Connection:
     """Return the connection that a URL or single fields describe."""
     if fields.url is not None:
-        return _checked(parse_url(fields.url.get_secret_value()))
+        return checked(parse_url(fields.url.get_secret_value()))
     given = _given(fields)
     given.setdefault("sslmode", default_sslmode(str(given.get("host"))))
     password = fields.password.get_secret_value() if fields.password else ""
-    return _checked(Connection(Endpoint.model_validate(given), password))
+    return checked(Connection(Endpoint.model_validate(given), password))
 
 
 def changed_connection(current: Endpoint, fields: ConnectionFields) -> ProjectChanges:
@@ -38,7 +39,7 @@ def changed_connection(current: Endpoint, fields: ConnectionFields) -> ProjectCh
     given = _given(fields)
     endpoint = Endpoint.model_validate(current.model_dump() | given) if given else None
     password = fields.password.get_secret_value() if fields.password is not None else None
-    _checked(Connection(endpoint or current, password or ""))
+    checked(Connection(endpoint or current, password or ""))
     return ProjectChanges(endpoint=endpoint, password=password)
 
 
@@ -46,8 +47,10 @@ def _given(fields: ConnectionFields) -> dict[str, object]:
     return {name: getattr(fields, name) for name in fields.connection_fields & _PARTS}
 
 
-def _checked(connection: Connection) -> Connection:
+def checked(connection: Connection) -> Connection:
+    """Return the connection; InvalidRequest for what cannot be dumped through."""
     check_host(connection.endpoint.host)
+    refuse_transaction_pooler(connection.endpoint)
     if any(character in connection.password for character in "\x00\r\n"):
         # libpq's password file has one line per server
         raise InvalidRequest("the password holds a line break or NUL", field="password")

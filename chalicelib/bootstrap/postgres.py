@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.ports import Clock
 from chalicelib.postgres_ports import Engine, Restorer
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.engine.asking import PostgresAsker
 
 
 def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:
@@ -26,6 +30,15 @@ def postgres_engine(settings: Settings, scratch: Path, clock: Clock) -> Engine:
         ),
         clock,
     )
+
+
+def postgres_asker(settings: Settings, clock: Clock) -> PostgresAsker:
+    """Return what puts questions to databases, loading psycopg only now."""
+    from chalicelib.adapters.host_guard import PublicHosts, system_resolve
+    from chalicelib.engine.asking import PostgresAsker
+
+    guard = PublicHosts(system_resolve, clock, threading.Event().wait)
+    return PostgresAsker(settings.lock_timeout_s, guard if settings.guards_hosts else None)
 
 
 def postgres_restorer(settings: Settings, scratch: Path, clock: Clock) -> Restorer:

@@ -9,6 +9,7 @@ from random import random as chance
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
 from chalicelib.bootstrap.messengers import chosen, heartbeat, place_of
+from chalicelib.bootstrap.platforms import locating, platform_test
 from chalicelib.bootstrap.stores import remote_link_signer
 from chalicelib.domain.demo_mark import DEMO, DemoMark
 from chalicelib.domain.errors import NotFound
@@ -109,7 +110,8 @@ class Services:
     def projects(self) -> Projects:
         """The projects."""
         check = check_public_endpoint if self.settings.guards_hosts else any_endpoint
-        return Projects(self.ledger, self.adapters.secrets, check)
+        secrets = self.adapters.secrets
+        return Projects(self.ledger, secrets, check, locating(self.settings, secrets))
 
     @cached_property
     def backups(self) -> Backups:
@@ -252,6 +254,7 @@ class Services:
             span=span,
             preflighting=self._preflight,
             channel_test=ChannelTest(self.ledger, self.courier).run,
+            platform_test=platform_test(self.settings, self.adapters, self.projects),
         )
 
     def notice_runner(self) -> NoticeRunner:

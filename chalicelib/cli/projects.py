@@ -27,7 +27,14 @@ from chalicelib.cli.invocation import (
 from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.retention_options import policy_of, retention_options
 from chalicelib.cli.service import open_service
+from chalicelib.cli.supabase_options import (
+    platform_fields,
+    platform_options,
+    role_sql_option,
+    source_fields,
+)
 from chalicelib.domain.backup import BackupType
+from chalicelib.domain.project import ProjectKind
 from chalicelib.domain.proof import Assertion
 
 COLUMNS: Final = ("id", "name", "host", "port", "database", "user", "created_at")
@@ -47,46 +54,64 @@ def projects() -> None:
         "holdfast projects create env:DATABASE_URL --name shop --tag team=web",
         "holdfast projects create env:DATABASE_URL --all-databases",
         "holdfast projects create env:DATABASE_URL --assertion balanced=balanced.sql",
+        "holdfast projects create abcdefghijklmnopqrst --kind supabase"
+        " --access-token env:SUPABASE_ACCESS_TOKEN --password env:DATABASE_PASSWORD",
     )
 )
 @click.argument("source")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in ProjectKind]),
+    default=ProjectKind.POSTGRESQL.value,
+    show_default=True,
+    help="What stands behind it.",
+)
 @click.option("--name", help="What people call it. Without it: database@host.")
 @click.option(
     "--all-databases", is_flag=True, help="Make a project for every other database there, too."
 )
 @tag_option
 @assertion_option
+@platform_options
+@role_sql_option
 @data_option
 @json_option
 @pass_invocation
 def create(
     invocation: Invocation,
+    /,
     *,
     source: str,
+    kind: str,
     name: str | None,
     all_databases: bool,
     tags: dict[str, str] | None,
     assertions: tuple[Assertion, ...] | None,
     data: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Create a project for a database.
+    """Create a project for a database, or for a Supabase project.
 
-    SOURCE is a postgresql:// URL, or env:NAME for an environment variable that holds one.
+    SOURCE is a postgresql:// URL, or env:NAME for an environment variable that holds one. Of a
+    Supabase project it is the reference, a page of its dashboard, or any of its connection URLs.
     """
-    body = given(
-        url=invocation.source_url(source),
+    where, role_sql = source_fields(ProjectKind(kind), invocation.source_url(source), options)
+    body = where | given(
         name=name,
         tags=tags,
         assertions=as_fields(assertions),
         all_databases=all_databases or None,
+        **platform_fields(invocation, options),
     )
     with open_service(invocation, data) as service:
         project = service.request("POST", "/v1/projects", body=body)
         if project["discover_job_id"]:
             found = job_result(service, {"id": project["discover_job_id"]})
             project = {**project, **found}
-    print_record(project, as_json=as_json)
+    print_record(project | given(role_sql=role_sql if as_json else None), as_json=as_json)
+    if role_sql is not None and not as_json:
+        click.echo(role_sql)
 
 
 @projects.command("list", epilog=examples("holdfast projects list --json"))
@@ -128,6 +153,7 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 @retention_options
 @assertion_option
 @click.option("--no-assertions", is_flag=True, help="Forget the assertions that there are.")
+@platform_options
 @data_option
 @json_option
 @pass_invocation
@@ -155,7 +181,8 @@ def update(
     stated = as_fields(() if no_assertions else assertions)
     with open_service(invocation, data) as service:
         policy = policy_of(options)
-        body = given(name=name, url=url, tags=tags, assertions=stated, retention=policy)
+        platform = platform_fields(invocation, options)
+        body = given(name=name, url=url, tags=tags, assertions=stated, retention=policy, **platform)
         changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
     print_record(changed, as_json=as_json)
 

@@ -6,20 +6,20 @@ restore: by exact names, for a pattern would also fit what a user called so.
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from chalicelib.domain.backup import Component, Value
 
 API_URL: Final = "https://api.supabase.com"
 """The Management API of the platform."""
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-REF: Final = re.compile(r"[a-z]{20}")
+REF: Final = "[a-z]{20}"
+_PORT: Final = (
+    "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
 
 DUMPED_BESIDE: Final = ("auth", "storage", "supabase_functions", "realtime")
 """Schemas of the platform whose definitions go into `managed.dump`, for proofs only."""
@@ -107,9 +107,11 @@ class Reached(StrEnum):
     """Say how the database of a project is reached."""
 
     RESOLVED = "resolved"
-    """By what the Management API says: the session pooler, or directly where that works."""
+    """By the session pooler that the Management API names, else directly where that works."""
+    DIRECT = "direct"
+    """Directly where that works, else by the session pooler."""
     GIVEN = "given"
-    """By the address that the caller gave."""
+    """By the address that the caller gave, and no other."""
 
 
 def is_reserved_role(name: str) -> bool:
@@ -122,36 +124,14 @@ def is_managed_schema(name: str) -> bool:
     return name in MANAGED_SCHEMAS or name.startswith(MANAGED_PREFIXES)
 
 
-def check_ref(ref: str) -> str:
-    """Return a project's reference; ValueError for what cannot be one."""
-    if REF.fullmatch(ref) is None:
-        raise ValueError("should be the project's reference: 20 small letters")
-    return ref
+ProjectRef = Annotated[str, Field(pattern=f"^{REF}$")]
+"""The project's reference, which all its addresses are made of."""
 
-
-def check_api_url(url: str) -> str:
-    """Return the URL of a Management API without its last slash; ValueError where none may be.
-
-    Tokens go there, so it is the platform's own or one on this machine.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError("should be a URL with host and port") from error
-    bare = f"{parts.scheme}://{parts.netloc}" if parts.path in {"", "/"} else ""
-    if bare == API_URL:
-        return bare
-    is_plain = bare == url.removesuffix("/") and "@" not in parts.netloc
-    if is_plain and parts.scheme == "http" and parts.hostname in LOOPBACK and port:
-        return bare
-    raise ValueError(f"should be {API_URL}, or http with the address of this machine and a port")
-
-
-ProjectRef = Annotated[
-    str, Field(json_schema_extra={"pattern": "^[a-z]{20}$"}), AfterValidator(check_ref)
+ApiUrl = Annotated[
+    str,
+    Field(pattern=rf"^(?:https://api\.supabase\.com|http://(?:127\.0\.0\.1|localhost):{_PORT})$"),
 ]
-ApiUrl = Annotated[str, Field(max_length=200), AfterValidator(check_api_url)]
+"""A Management API. Tokens go there, so it is the platform's own or a stand-in on this machine."""
 
 
 class SupabaseSettings(Value):

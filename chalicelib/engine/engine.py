@@ -64,11 +64,11 @@ class PostgresEngine:
         self._clock = clock
         self._clients = clients or Clients(default_folders(settings.client_dirs))
 
-    def test(self, connection: Connection) -> SourceReport:
-        """Reach the server and say what a backup would meet."""
-        clients = self._clients.find()
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
+        """Reach the server and say what a backup would meet that leaves some schemas out."""
+        looked = inspection.Looked(connection, self._clients.find(), ignoring)
         with self._looking(connection) as session:
-            return inspection.report(session, connection, clients)
+            return inspection.report(session, looked)
 
     def databases(self, connection: Connection) -> tuple[str, ...]:
         """List the databases of the server that can be backed up, without templates."""

@@ -42,6 +42,7 @@ SELECT n.nspname || '.' || c.relname
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname <> ALL(%s)
    AND NOT (CASE WHEN c.relkind = 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
                  ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') END
             AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
@@ -53,6 +54,7 @@ SELECT n.nspname || '.' || c.relname
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid)
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname <> ALL(%s)
  ORDER BY 1
 """
 
@@ -83,12 +85,22 @@ def facts(session: Session) -> Facts:
     return Facts(server_version(session), session.pgconn.ssl_in_use)
 
 
-def report(session: Session, connection: Connection, clients: tuple[Client, ...]) -> SourceReport:
+@dataclass(frozen=True)
+class Looked:
+    """Say what a report is about: a connection, the clients at hand, schemas that do not count."""
+
+    connection: Connection
+    clients: tuple[Client, ...]
+    ignoring: tuple[str, ...] = ()
+
+
+def report(session: Session, looked: Looked) -> SourceReport:
     """Say what a backup would meet."""
+    connection = looked.connection
     role = session.execute(ROLE).fetchone() or (False, False, False)
     found = facts(session)
     major = parse(found.version).major
-    fitting = tuple(str(c.version) for c in clients if c.version.major >= major)
+    fitting = tuple(str(c.version) for c in looked.clients if c.version.major >= major)
     return SourceReport(
         server_version=found.version,
         database=connection.endpoint.database,
@@ -98,7 +110,7 @@ def report(session: Session, connection: Connection, clients: tuple[Client, ...]
         bypasses_rls=bool(role[1]),
         is_replica=bool(role[2]),
         clients=fitting,
-        problems=_problems(session, fitting, found.version),
+        problems=_problems(session, fitting, found.version, looked.ignoring),
         warnings=_warnings(found, connection, is_superuser=bool(role[0])),
     )
 
@@ -127,14 +139,16 @@ def estimate(session: Session, kind: BackupType) -> Estimate:
     return found
 
 
-def _problems(session: Session, fitting: tuple[str, ...], version: str) -> tuple[str, ...]:
+def _problems(
+    session: Session, fitting: tuple[str, ...], version: str, ignoring: tuple[str, ...]
+) -> tuple[str, ...]:
     problems = []
     if not fitting:
         problems.append(f"no client at hand can dump a server of version {version}")
-    unreadable = _names(session, UNREADABLE)
+    unreadable = _names(session, UNREADABLE, ignoring)
     if unreadable:
         problems.append(f"the role may not read {_listed(unreadable)}")
-    hiding = _names(session, HIDING_ROWS)
+    hiding = _names(session, HIDING_ROWS, ignoring)
     if hiding:
         problems.append(f"row-level security hides rows of {_listed(hiding)} from the role")
     return tuple(problems)
@@ -149,8 +163,8 @@ def _warnings(found: Facts, connection: Connection, *, is_superuser: bool) -> tu
     return tuple(warnings)
 
 
-def _names(session: Session, query: bytes) -> list[str]:
-    return [str(row[0]) for row in session.execute(query).fetchall()]
+def _names(session: Session, query: bytes, ignoring: tuple[str, ...]) -> list[str]:
+    return [str(row[0]) for row in session.execute(query, (list(ignoring),)).fetchall()]
 
 
 def _listed(names: list[str]) -> str:

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from chalicelib.domain.backup import Asked, Backup
 from chalicelib.domain.connection import Connection, Endpoint
-from chalicelib.domain.errors import Conflict, HoldfastError
-from chalicelib.domain.project import Project
+from chalicelib.domain.errors import Conflict, HoldfastError, NotFound
+from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.proof import Assertion
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
 from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.supabase import SupabaseSettings
 from chalicelib.ports import Secrets
 from chalicelib.services.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class PlatformKeys:
+    """Hold what opens a Supabase project besides the database's password; None: not given."""
+
+    access_token: str | None = field(default=None, repr=False)
+    storage_key: str | None = field(default=None, repr=False)
+
+    def named(self, project: Project) -> dict[str, str]:
+        """Return those that were given, by their names in the secrets."""
+        pairs = (
+            (project.token_name, self.access_token),
+            (project.storage_key_name, self.storage_key),
+        )
+        return {name: value for name, value in pairs if value is not None}
 
 
 @dataclass(frozen=True)
@@ -26,6 +44,8 @@ class NewProject:
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] = ()
     retention: RetentionPolicy | None = None
+    supabase: SupabaseSettings | None = None
+    keys: PlatformKeys = PlatformKeys()
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,14 @@ class ProjectChanges:
 
     name: str | None = None
     endpoint: Endpoint | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tags: dict[str, str] | None = None
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] | None = None
     retention: RetentionPolicy | None = None
     forgets_retention: bool = False
+    supabase: SupabaseSettings | None = None
+    keys: PlatformKeys = PlatformKeys()
 
 
 def any_endpoint(endpoint: Endpoint) -> None:
@@ -50,16 +72,24 @@ def any_endpoint(endpoint: Endpoint) -> None:
     del endpoint
 
 
+def as_given(project: Project, connection: Connection) -> Connection:
+    """Reach a project where its record says."""
+    del project
+    return connection
+
+
 @dataclass(frozen=True)
 class Projects:
     """Create, read, change and delete projects; passwords go to the secrets only.
 
-    `check` raises for an endpoint that must not be saved.
+    `check` raises for an endpoint that must not be saved. `locate` finds the way to a project's
+    database at the moment when it is needed.
     """
 
     ledger: Ledger
     secrets: Secrets
     check: Callable[[Endpoint], None] = any_endpoint
+    locate: Callable[[Project, Connection], Connection] = as_given
 
     def create(self, actor: str, new: NewProject) -> Project:
         """Store a project and its password.
@@ -67,26 +97,30 @@ class Projects:
         The password goes first: a crash in between leaves a secret nobody names, never a project
         that cannot be reached.
         """
-        self.check(new.connection.endpoint)
+        self._check(new.connection.endpoint, new.supabase)
         now = self.ledger.clock.now()
         project = Project(
             id=self.ledger.ids.new(),
             name=new.name,
+            project_kind=ProjectKind.SUPABASE if new.supabase else ProjectKind.POSTGRESQL,
             endpoint=new.connection.endpoint,
             tags=new.tags,
             verification=new.verification,
             assertions=new.assertions,
             retention=new.retention,
+            supabase=new.supabase,
             created_at=now,
             updated_at=now,
         )
-        self.secrets.put(project.secret_name, new.connection.password)
+        kept = {project.secret_name: new.connection.password, **new.keys.named(project)}
         try:
+            for name, value in kept.items():
+                self.secrets.put(name, value)
             self.ledger.catalog.commit(
                 [Insert(project), self._event(actor, project, "project.created")]
             )
         except HoldfastError:
-            self.secrets.delete(project.secret_name)
+            self._forget(project)
             raise
         return project.model_copy(update={"revision": 1})
 
@@ -101,9 +135,8 @@ class Projects:
     def update(self, actor: str, project_id: str, changes: ProjectChanges) -> Project:
         """Change a project; a new password replaces the old one."""
         if changes.endpoint is not None:
-            self.check(changes.endpoint)
-        if changes.password is not None:
-            self.secrets.put(self.get(project_id).secret_name, changes.password)
+            self._check(changes.endpoint, changes.supabase)
+        secret = self._replaced(project_id, changes)
         update: dict[str, object] = {
             name: value
             for name, value in (
@@ -113,13 +146,12 @@ class Projects:
                 ("verification", changes.verification),
                 ("assertions", changes.assertions),
                 ("retention", changes.retention),
+                ("supabase", changes.supabase),
             )
             if value is not None
         }
         if changes.forgets_retention:
             update["retention"] = None
-
-        secret = {"password": "changed"} if changes.password is not None else {}
 
         def decide(project: Project) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
@@ -142,12 +174,46 @@ class Projects:
         self.ledger.catalog.commit(
             [Remove(project), self._event(actor, project, "project.deleted")]
         )
-        self.secrets.delete(project.secret_name)
+        self._forget(project)
 
     def connection(self, project_id: str) -> Connection:
-        """Return how to reach a project's database, with its password. For workers only."""
+        """Return how to reach a project's database, with its password. For workers only.
+
+        Of a Supabase project this may ask its Management API, and raise what that refuses with.
+        """
         project = self.get(project_id)
-        return Connection(project.endpoint, self.secrets.get(project.secret_name))
+        given = Connection(project.endpoint, self.secrets.get(project.secret_name))
+        return self.locate(project, given)
+
+    def keys(self, project: Project) -> PlatformKeys:
+        """Return what opens a Supabase project besides the password. For workers only."""
+        return PlatformKeys(self._known(project.token_name), self._known(project.storage_key_name))
+
+    def _known(self, name: str) -> str | None:
+        try:
+            return self.secrets.get(name)
+        except NotFound:
+            return None
+
+    def _check(self, endpoint: Endpoint, supabase: SupabaseSettings | None) -> None:
+        self.check(endpoint)
+        if supabase is not None and supabase.is_local:
+            # where callers may reach public hosts only, a stand-in of this machine is none
+            self.check(Endpoint(host=urlsplit(supabase.api_url).hostname or ""))
+
+    def _replaced(self, project_id: str, changes: ProjectChanges) -> dict[str, str]:
+        """Keep the new secrets and return what the audit log says of them."""
+        project = self.get(project_id)
+        kept = changes.keys.named(project)
+        if changes.password is not None:
+            kept[project.secret_name] = changes.password
+        for name, value in kept.items():
+            self.secrets.put(name, value)
+        return {name.rpartition("/")[2].replace("-", "_"): "changed" for name in kept}
+
+    def _forget(self, project: Project) -> None:
+        for name in project.secret_names:
+            self.secrets.delete(name)
 
     def _event(self, actor: str, project: Project, action: str) -> Insert:
         return self.ledger.event(actor, action, project.id, project.id, name=project.name)

@@ -94,6 +94,7 @@ class JobRunner:
     span: Span = untraced
     preflighting: Callable[[Job, Watch], Preflight] | None = None
     channel_test: Callable[[Job], dict[str, object]] | None = None
+    platform_test: Callable[[Project], tuple[SourceReport, dict[str, Any]]] | None = None
 
     def run(self, job_id: str) -> Job:
         """Do the work and keep its result or its error; a finished job is left as it is."""
@@ -113,6 +114,10 @@ class JobRunner:
 
     def test(self, job: Job) -> dict[str, Any]:
         """Reach the project's server and say what a backup would meet."""
+        project = self.projects.get(job.project_id)
+        if project.supabase is not None and self.platform_test is not None:
+            found, platform = self.platform_test(project)
+            return {**_as_json(SourceReport, found), "supabase": platform}
         report = self.engine.test(self.projects.connection(job.project_id))
         return _as_json(SourceReport, report)
 

@@ -213,7 +213,7 @@ def test_a_test_tells_what_a_backup_would_meet(remote: Any, served: Any) -> None
 class WorriedEngine(ScriptedEngine):
     """Find something that would make every backup fail."""
 
-    def test(self, connection: Connection) -> SourceReport:
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
         return replace(super().test(connection), problems=("table t may not be read",))
 
 

@@ -48,7 +48,7 @@ class SimulatedEngine(LooksInside):
     passwords: dict[str, str]
     child_fate: Callable[[], Kind | None]
 
-    def test(self, connection: Connection) -> SourceReport:
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
         self._admit(connection)
         database, user = connection.endpoint.database, connection.endpoint.user
         return SourceReport(

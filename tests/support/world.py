@@ -127,7 +127,7 @@ class ScriptedEngine(LooksInside):
     connections: list[Connection] = field(default_factory=list, init=False)
     proofs: list[ProofRequest] = field(default_factory=list, init=False)
 
-    def test(self, connection: Connection) -> SourceReport:
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
         self.connections.append(connection)
         return SourceReport(
             server_version="18.6",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
@@ -33,6 +34,21 @@ Password = Annotated[
     SecretStr, Field(max_length=1024, json_schema_extra={"pattern": r"^[^\x00\r\n]*$"})
 ]
 Url = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+
+
+def _printed(value: SecretStr) -> SecretStr:
+    if re.fullmatch(PRINTED, value.get_secret_value()) is None:
+        raise ValueError("should have printed ASCII characters only, without blanks")
+    return value
+
+
+PRINTED: Final = "[!-~]+"
+PlatformKey = Annotated[
+    SecretStr,
+    Field(min_length=1, max_length=4096, json_schema_extra={"pattern": f"^{PRINTED}$"}),
+    AfterValidator(_printed),
+]
+"""A token or key for somebody else's interface, as a header can carry it."""
 
 
 def _iso_text(value: object) -> object:

@@ -12,15 +12,19 @@ from chalicelib.api.requests.fields import (
     Body,
     OneLine,
     Password,
+    PlatformKey,
     TagMap,
     Url,
     changes_something,
 )
-from chalicelib.domain.backup import Asked
+from chalicelib.domain.backup import Asked, Component
 from chalicelib.domain.connection import SslMode, Text
+from chalicelib.domain.project import ProjectKind
 from chalicelib.domain.proof import ASSERTION_TIMEOUT_S, MAX_ASSERTIONS, Assertion
 from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.supabase import ApiUrl, ProjectRef, StorageAccess, WhenObjectGone
 from chalicelib.domain.whole_number import WHOLE
+from chalicelib.services.projects import PlatformKeys
 
 _NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {
@@ -46,9 +50,14 @@ class ConnectionFields(Body):
 
     @model_validator(mode="after")
     def _url_or_fields(self) -> Self:
-        if self.url is not None and self.connection_fields:
+        if self.url is not None and self.connection_fields - self.beside_url:
             raise ValueError("url stands alone: leave out host, port, user and the like")
         return self
+
+    @property
+    def beside_url(self) -> frozenset[str]:
+        """The names of the single fields that may complete a URL."""
+        return frozenset()
 
     @property
     def connection_fields(self) -> frozenset[str]:
@@ -94,36 +103,115 @@ class CareFields(ConnectionFields):
         return tuple(Assertion.model_validate(one.model_dump()) for one in self.assertions)
 
 
-class ProjectCreate(CareFields):
-    """Describe a new project; `all_databases` also makes one for each other database there."""
+ComponentList = Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)]
+
+
+class PlatformFields(CareFields):
+    """Say what opens a Supabase project, and what of it is backed up."""
+
+    access_token: PlatformKey | None = None
+    storage_key: PlatformKey | None = None
+    storage_access: StorageAccess | None = None
+    components: ComponentList | None = None
+    optional: Annotated[tuple[Component, ...], Field(max_length=6)] | None = None
+    short_lived_auth: bool | None = None
+    when_object_gone: WhenObjectGone | None = None
+
+    @property
+    def platform_fields(self) -> frozenset[str]:
+        """The names of those that were given."""
+        return frozenset(name for name in PLATFORM_NAMES if getattr(self, name) is not None)
+
+    @property
+    def platform_settings(self) -> dict[str, object]:
+        """Those that the settings of a project hold; keys are not among them."""
+        given = self.platform_fields - {"access_token", "storage_key"}
+        return {name: getattr(self, name) for name in given}
+
+    @property
+    def platform_keys(self) -> PlatformKeys:
+        """The keys that were given."""
+        token, key = self.access_token, self.storage_key
+        return PlatformKeys(
+            token.get_secret_value() if token else None, key.get_secret_value() if key else None
+        )
+
+
+PLATFORM_NAMES: Final = frozenset(PlatformFields.model_fields) - frozenset(CareFields.model_fields)
+NOT_SUPABASE: Final = "fields of a Supabase project are for projects of kind supabase"
+_RESOLVED: Final = ("host", "port", "database", "sslmode", "sslrootcert")
+_PLAIN: Final[JsonDict] = {
+    "required": ["host"],
+    "properties": {
+        "kind": {"const": ProjectKind.POSTGRESQL.value},
+        "host": {"type": "string"},
+        "url": {"type": "null"},
+        **{name: {"type": "null"} for name in sorted({"ref", "api_url", *PLATFORM_NAMES})},
+    },
+}
+_SUPABASE: Final[JsonDict] = {
+    "required": ["kind", "ref"],
+    "properties": {
+        "kind": {"const": ProjectKind.SUPABASE.value},
+        "ref": {"type": "string"},
+        "url": {"type": "null"},
+        "all_databases": {"const": False},
+        **{name: {"type": "null"} for name in _RESOLVED},
+    },
+}
+
+
+class ProjectCreate(PlatformFields):
+    """Describe a new project; `all_databases` also makes one for each other database there.
+
+    A Supabase project takes its reference, or any of its connection URLs as `url`; the password
+    may stand in the URL or beside it.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [
-                {
-                    "required": ["host"],
-                    "properties": {"host": {"type": "string"}, "url": {"type": "null"}},
-                },
-            ],
+            "anyOf": [_PLAIN, _SUPABASE],
             "examples": [
                 {"url": "postgresql://backup:secret@db.example.org:5432/shop?sslmode=require"},
                 {"name": "shop", "host": "db.example.org", "database": "shop", "user": "backup"},
+                {"kind": "supabase", "ref": "abcdefghijklmnopqrst", "password": "secret"},
             ],
         }
     )
 
+    kind: ProjectKind = ProjectKind.POSTGRESQL
+    ref: ProjectRef | None = None
+    api_url: ApiUrl | None = None
     name: OneLine | None = None
     tags: TagMap = {}
     all_databases: bool = False
 
+    @property
+    def beside_url(self) -> frozenset[str]:
+        """What the dashboard's URLs leave out: the password."""
+        return frozenset({"password"} if self.kind is ProjectKind.SUPABASE else ())
+
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
+        if self.kind is ProjectKind.SUPABASE:
+            return self._of_supabase()
+        if self.ref is not None or self.api_url is not None or self.platform_fields:
+            raise ValueError(NOT_SUPABASE)
         if self.url is None and self.host is None:
             raise ValueError("give either url or host")
         return self
 
+    def _of_supabase(self) -> Self:
+        if self.url is None and self.ref is None:
+            raise ValueError("give the reference of the Supabase project, or one of its URLs")
+        if self.connection_fields & frozenset(_RESOLVED):
+            raise ValueError("host and the like of a Supabase project are found by its reference")
+        if self.all_databases:
+            raise ValueError("a Supabase project has one database")
+        return self
 
-class ProjectPatch(CareFields):
+
+class ProjectPatch(PlatformFields):
     """Change a project; a field left out stays as it is."""
 
     model_config = ConfigDict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.api import cursors
-from chalicelib.api.connections import changed_connection, new_connection
+from chalicelib.api.project_sources import changed_source, new_source
 from chalicelib.api.requests.backups import EstimateRequest
 from chalicelib.api.requests.fields import PageQuery
 from chalicelib.api.requests.projects import ProjectCreate, ProjectPatch
@@ -36,10 +36,11 @@ def create_project(call: Call, body: ProjectCreate) -> ProjectView:
     Takes either `url` or single fields. With `all_databases` a job looks for the other databases
     of the server and creates a project for each; its id is `discover_job_id`.
     """
-    connection = new_connection(body)
+    connection, supabase = new_source(body)
     endpoint = connection.endpoint
     # 200 is the longest name of the domain; host and database may have 255 letters each.
-    name = body.name or f"{endpoint.database}@{endpoint.host}"[:200]
+    usual = f"{endpoint.database}@{endpoint.host}"[:200] if supabase is None else supabase.ref
+    name = body.name or usual
     project = call.services.projects.create(
         call.actor.name,
         NewProject(
@@ -49,6 +50,8 @@ def create_project(call: Call, body: ProjectCreate) -> ProjectView:
             verification=body.verification,
             assertions=body.stated or (),
             retention=body.retention,
+            supabase=supabase,
+            keys=body.platform_keys,
         ),
     )
     if not body.all_databases:
@@ -88,12 +91,13 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
     A URL replaces the whole endpoint; one without password leaves the stored password in place.
     """
     changes = replace(
-        changed_connection(project.endpoint, body),
+        changed_source(project, body),
         name=body.name,
         tags=body.tags,
         verification=body.verification,
         assertions=body.stated,
         retention=body.retention,
+        keys=body.platform_keys,
     )
     return ProjectView.of(call.services.projects.update(call.actor.name, project.id, changes))
 

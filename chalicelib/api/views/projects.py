@@ -11,10 +11,11 @@ from chalicelib.domain.connection import SslMode
 from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.proof import Assertion
 from chalicelib.domain.retention.policy import RetentionPolicy
+from chalicelib.domain.supabase import SupabaseSettings
 
 
 class ProjectView(View):
-    """Show a project, never its password."""
+    """Show a project, never its password or its keys."""
 
     id: str
     name: str
@@ -29,6 +30,7 @@ class ProjectView(View):
     verification: Asked | None
     assertions: tuple[Assertion, ...]
     retention: RetentionPolicy | None
+    supabase: SupabaseSettings | None
     created_at: datetime
     updated_at: datetime
     discover_job_id: str | None = None
@@ -51,6 +53,7 @@ class ProjectView(View):
             verification=project.verification,
             assertions=project.assertions,
             retention=project.retention,
+            supabase=project.supabase,
             created_at=project.created_at,
             updated_at=project.updated_at,
             discover_job_id=discover_job_id,

@@ -65,7 +65,7 @@ class CredulousEngine:
 
     read: list[tuple[Format, Compression, bytes]] = field(default_factory=list)
 
-    def test(self, connection: Connection) -> SourceReport:
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
         raise NotImplementedError
 
     def databases(self, connection: Connection) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class ToldEngine:
     dumping: Callable[[Watch], object] = lambda _: None
     checking: Callable[[Watch], object] = lambda _: None
 
-    def test(self, connection: Connection) -> SourceReport:
+    def test(self, connection: Connection, ignoring: tuple[str, ...] = ()) -> SourceReport:
         raise NotImplementedError
 
     def databases(self, connection: Connection) -> tuple[str, ...]:

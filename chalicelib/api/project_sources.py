@@ -1,0 +1,90 @@
+"""What a project is made of, out of requests: a database anywhere, or a Supabase project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.api.connections import changed_connection, checked, new_connection
+from chalicelib.api.requests.projects import NOT_SUPABASE, PlatformFields, ProjectCreate
+from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.project import Project, ProjectKind
+from chalicelib.domain.supabase import API_URL, Reached, SupabaseSettings
+from chalicelib.domain.supabase_url import SupabasePlace, direct_endpoint, supabase_place
+from chalicelib.services.projects import ProjectChanges
+
+_ELSEWHERE = frozenset({"host", "port", "database"})
+
+
+def new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None]:
+    """Return how a new project is reached, and what makes it a Supabase project."""
+    if body.kind is ProjectKind.POSTGRESQL:
+        return new_connection(body), None
+    place = _place(body)
+    endpoint = place.endpoint
+    if body.user is not None:
+        endpoint = endpoint.model_copy(update={"user": body.user})
+    password = body.password.get_secret_value() if body.password else place.password
+    settings = SupabaseSettings.model_validate(
+        {
+            "ref": place.ref,
+            "api_url": body.api_url or API_URL,
+            "reached": place.reached,
+            **body.platform_settings,
+        }
+    )
+    return checked(Connection(endpoint, password)), settings
+
+
+def changed_source(project: Project, body: PlatformFields) -> ProjectChanges:
+    """Return the changes of where a project is, of its keys and of what is taken of it."""
+    if project.supabase is None:
+        if body.platform_fields:
+            raise InvalidRequest(NOT_SUPABASE, field="body")
+        return changed_connection(project.endpoint, body)
+    changes, reached = _moved(project, project.supabase, body)
+    update = {**body.platform_settings, "reached": reached}
+    changed = SupabaseSettings.model_validate(project.supabase.model_dump() | update)
+    return replace(changes, supabase=changed, keys=body.platform_keys)
+
+
+def _moved(
+    project: Project, supabase: SupabaseSettings, body: PlatformFields
+) -> tuple[ProjectChanges, Reached]:
+    pasted = body.url.get_secret_value() if body.url is not None else None
+    place = supabase_place(pasted) if pasted is not None else None
+    if place is not None:
+        _same(place.ref, supabase.ref)
+        return ProjectChanges(endpoint=place.endpoint, password=place.password or None), (
+            place.reached
+        )
+    is_elsewhere = pasted is not None or bool(body.connection_fields & _ELSEWHERE)
+    changes = changed_connection(project.endpoint, body)
+    return changes, Reached.GIVEN if is_elsewhere else supabase.reached
+
+
+def _place(body: ProjectCreate) -> SupabasePlace:
+    if body.url is None:
+        ref = body.ref or ""
+        return SupabasePlace(ref, Reached.RESOLVED, direct_endpoint(ref))
+    place = supabase_place(body.url.get_secret_value())
+    if place is not None:
+        _same(place.ref, body.ref or place.ref)
+        return place
+    if body.ref is None:
+        raise InvalidRequest(
+            "the URL is none of Supabase's, and no reference was given",
+            hint="Give the project's reference as ref; the URL may stand beside it.",
+            field="url",
+        )
+    given = new_connection(body)
+    return SupabasePlace(body.ref, Reached.GIVEN, given.endpoint, given.password)
+
+
+def _same(pasted: str, known: str) -> None:
+    if pasted != known:
+        raise InvalidRequest(
+            "the URL is of another Supabase project",
+            hint="Give a URL of this project, or create another project for the other one.",
+            field="url",
+        )
