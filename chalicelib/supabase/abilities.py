@@ -87,7 +87,7 @@ class Abilities:
         """Read the answer to ABILITIES."""
         try:
             said: dict[str, Any] = json.loads(text)
-            listed = {
+            listed: dict[str, Any] = {
                 "schemas": tuple(said.pop("schemas") or ()),
                 "unreadable": _pairs(said.pop("unreadable")),
                 "hiding": _pairs(said.pop("hiding")),

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -189,7 +190,7 @@ def _handler(server: StandInServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _body(stream: BinaryIO, headers: Mapping[str, str]) -> Iterator[bytes]:
+def _body(stream: BufferedIOBase, headers: Mapping[str, str]) -> Iterator[bytes]:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         while size := int(stream.readline().split(b";")[0], 16):
             yield stream.read(size)
@@ -202,7 +203,7 @@ def _body(stream: BinaryIO, headers: Mapping[str, str]) -> Iterator[bytes]:
         yield data
 
 
-def _copy(span: Span, target: BinaryIO) -> None:
+def _copy(span: Span, target: BufferedIOBase) -> None:
     with span.path.open("rb") as file:
         if span.start == 0 and span.length == span.path.stat().st_size:
             shutil.copyfileobj(file, target, CHUNK_BYTES)
