@@ -28,6 +28,7 @@ FIELDS = {
     "verification",
     "assertions",
     "retention",
+    "supabase",
     "created_at",
     "updated_at",
     "discover_job_id",

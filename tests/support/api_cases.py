@@ -59,6 +59,7 @@ RULES: Final = frozenset(
         ("from", "should not be before 1970"),
         ("to", "should not be before 1970"),
         ("body", "name at least one field to change"),
+        ("body", "fields of a Supabase project are for projects of kind supabase"),
         ("projects", "there is no such project"),
         ("artefact", "the backup has no such artefact"),
         ("name", "this cannot be the name of a table"),
