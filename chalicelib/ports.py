@@ -173,6 +173,14 @@ class ObjectStore(Protocol):
         """List the keys below a prefix, sorted."""
         ...
 
+    def copy(self, key: str, new_key: str) -> StoredObject:
+        """Give the bytes of an object a second key, inside the store.
+
+        NotFound when there is no such object, Conflict when the new key exists. Neither depends on
+        the other afterwards: deleting one leaves the other.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object; a missing key is fine."""
         ...

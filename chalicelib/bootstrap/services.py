@@ -8,6 +8,7 @@ from functools import cached_property
 from random import random as chance
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
+from chalicelib.bootstrap.hosting import hosting_platform
 from chalicelib.bootstrap.messengers import chosen, heartbeat, place_of
 from chalicelib.bootstrap.platforms import locating, platform_test
 from chalicelib.bootstrap.stores import remote_link_signer
@@ -240,6 +241,7 @@ class Services:
             deadlines=Deadlines(dump_s=self.settings.dump_deadline_s),
             owner=owner,
             span=span,
+            platform=hosting_platform(adapters.secrets),
         )
 
     def job_runner(self, owner: str) -> JobRunner:

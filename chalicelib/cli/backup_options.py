@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from chalicelib.domain.backup import Asked, BackupType, Compression, Format
+from chalicelib.domain.backup import Asked, BackupType, Component, Compression, Format
 from chalicelib.domain.gate import HOLD_DAYS, MAX_HOLD_DAYS
 
 type_option = click.option(
@@ -27,6 +27,23 @@ compression_option = click.option(
     "--compression",
     type=click.Choice([c.value for c in Compression]),
     help="Codec; without it the fastest that the client at hand has. bzip2 implies plain.",
+)
+
+
+def _listed(
+    context: click.Context, parameter: click.Parameter, chosen: tuple[str, ...]
+) -> list[str] | None:
+    del context, parameter
+    return list(chosen) or None
+
+
+component_option = click.option(
+    "--component",
+    "components",
+    multiple=True,
+    type=click.Choice([c.value for c in Component]),
+    callback=_listed,
+    help="What to take; repeatable. Without it the database, of a Supabase project what it says.",
 )
 
 verify_option = click.option(

@@ -9,6 +9,7 @@ import click
 
 from chalicelib.cli.backup_files import delete, download, link
 from chalicelib.cli.backup_options import (
+    component_option,
     compression_option,
     format_option,
     hold_option,
@@ -69,6 +70,7 @@ for _command in (link, download, delete):
 @type_option
 @format_option
 @compression_option
+@component_option
 @verification_option
 @click.option("--name", help="What people call it. Without it: project, type and time.")
 @click.option("--description", help="What is to be remembered about it.")

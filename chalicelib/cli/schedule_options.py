@@ -7,7 +7,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from chalicelib.cli.backup_options import compression_option, format_option, verification_option
+from chalicelib.cli.backup_options import (
+    component_option,
+    compression_option,
+    format_option,
+    verification_option,
+)
 from chalicelib.cli.fields import tag_option
 from chalicelib.domain.backup import BackupType
 from chalicelib.domain.retention.policy import RetentionPolicy
@@ -15,7 +20,7 @@ from chalicelib.domain.schedule import Overlap
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-TAKING: Final = ("type", "format", "compression", "verification")
+TAKING: Final = ("type", "format", "compression", "components", "verification")
 """Options of the backups, which the service replaces as a whole."""
 SHORT_RULES: Final = {"last": "keep_last", "days": "keep_days"}
 
@@ -64,6 +69,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     ),
     format_option,
     compression_option,
+    component_option,
     verification_option,
     tag_option,
 )

@@ -152,13 +152,14 @@ class Value(BaseModel):
 class BackupOptions(Value):
     """Say what to take and how; None leaves the choice to the engine.
 
-    `verification` None is what the project says, else `archive`.
+    `verification` None is what the project says, else `archive`; no `components` are those of the
+    project, see `components.chosen`.
     """
 
     type: BackupType = BackupType.FULL
     compression: Compression | None = None
     format: Format | None = None
-    components: tuple[Component, ...] = (Component.DATABASE,)
+    components: tuple[Component, ...] = ()
     engine: str = "auto"
     verification: Asked | None = None
 
@@ -178,6 +179,15 @@ class Artefact(Value):
     stored_bytes: int
     raw_bytes: int | None = None
     checksum: Checksum
+
+
+class FileTotals(Value):
+    """Sum up the files of a backup; `reused` of them were copied inside the store."""
+
+    files: int = 0
+    size_bytes: int = 0
+    reused: int = 0
+    missing: int = 0
 
 
 class Verification(Value):
@@ -285,6 +295,7 @@ class Backup(Record):
     stored_bytes: int | None = None
     duration_s: float | None = None
     rows: int | None = None
+    files: FileTotals | None = None
     has_blocks: bool = False
     manifest_sha256: str | None = None
     validated: bool = False
@@ -321,11 +332,6 @@ def plan_format(options: BackupOptions) -> Format:
         )
     if options.engine not in {"auto", "stream"}:
         raise Unsupported(f"engine {options.engine} is not available yet", hint="Use engine auto.")
-    if set(options.components) != {Component.DATABASE}:
-        raise Unsupported(
-            "only the component database is available yet",
-            hint="Ask for components: [database].",
-        )
     if options.compression is Compression.BZIP2:
         if options.format is Format.CUSTOM:
             raise InvalidRequest(

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from chalicelib.domain.backup import (
     Artefact,
     BackupType,
+    Component,
     Compression,
+    FileTotals,
     Format,
     SourceCounts,
     Value,
@@ -26,10 +28,23 @@ from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.record import Moment
 
 
+class ManifestPart(Value):
+    """Describe an archive beside the dump itself: what was counted, and what the full read found.
+
+    `name` is its artefact's; one of definitions alone has no counts.
+    """
+
+    name: str
+    type: BackupType
+    counts: SourceCounts = SourceCounts()
+    blocks: tuple[BlockDigest, ...] = ()
+
+
 class Manifest(Value):
     """Version 1 of the description.
 
     `blocks` are those of the dump itself, as the full read found them; a plain dump has none.
+    `parts` are archives of the same snapshot beside it. `files` sums up the files of its storage.
     """
 
     holdfast_manifest: Literal[1] = 1
@@ -50,6 +65,9 @@ class Manifest(Value):
     counts: SourceCounts
     blocks: tuple[BlockDigest, ...] = ()
     verification: Verification | None = None
+    components: tuple[Component, ...] = (Component.DATABASE,)
+    parts: tuple[ManifestPart, ...] = ()
+    files: FileTotals | None = None
 
     @property
     def main(self) -> Artefact:

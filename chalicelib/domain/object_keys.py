@@ -23,8 +23,18 @@ _PLAIN_SUFFIX: Final = {
 
 
 def is_dump(name: str) -> bool:
-    """Tell whether an artefact is a dump, and no report on one."""
-    return name.startswith(MAIN) or name == SCHEMA_DUMP
+    """Tell whether an artefact is a dump: the main one, or an archive beside it."""
+    return name.startswith(MAIN) or name.endswith(".dump")
+
+
+def is_part(name: str) -> bool:
+    """Tell whether an artefact is an archive of a scope of its own."""
+    return is_dump(name) and not name.startswith(MAIN) and name != SCHEMA_DUMP
+
+
+def is_listing(name: str) -> bool:
+    """Tell whether an artefact is text that was taken with the dumps: statements or JSON lines."""
+    return not name.startswith(MAIN) and name.endswith((".sql", ".jsonl"))
 
 
 def backup_prefix(backup: Backup) -> str:

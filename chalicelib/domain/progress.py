@@ -32,6 +32,8 @@ class Progress(Record):
     tables_total: int | None = None
     bytes_per_s: float | None = None
     eta_s: float | None = None
+    files_done: int = 0
+    files_total: int | None = None
     at: Moment
 
     @property

@@ -13,7 +13,8 @@ from typing import Final
 from chalicelib.domain.backup import BackupType, Compression, Format
 from chalicelib.domain.facts import DatabaseFacts, LocaleFact, RoleFact
 from chalicelib.domain.manifest import Manifest
-from chalicelib.domain.object_keys import SCHEMA_DUMP, is_dump
+from chalicelib.domain.object_keys import SCHEMA_DUMP, is_dump, is_listing
+from chalicelib.domain.recovery_parts import beside_text, restore_lines, role_lines
 
 _UNPACK: Final = {
     Compression.NONE: "cat",
@@ -46,12 +47,12 @@ to make; `PGHOST`, `PGPORT`, `PGUSER` and `PGPASSWORD` say on which server and a
 {_extensions(manifest.counts.facts)}
 ## 3. Make the roles
 
-{_roles(manifest.counts.facts)}
+{_roles(manifest)}
 
 ## 4. Restore it
 
 {_restore(manifest)}
-
+{beside_text(manifest)}
 ## 5. Check who wrote this
 
 `manifest.json` holds the description and a signature over exactly the bytes of its `payload`. Below
@@ -72,8 +73,8 @@ _SIGNATURE: Final = (
 
 
 def _checks(manifest: Manifest) -> list[str]:
-    dumps = [artefact for artefact in manifest.artefacts if is_dump(artefact.name)]
-    sums = [f"{artefact.checksum.value}  {artefact.name}" for artefact in dumps]
+    kept = [one for one in manifest.artefacts if is_dump(one.name) or is_listing(one.name)]
+    sums = [f"{artefact.checksum.value}  {artefact.name}" for artefact in kept]
     return ["sha256sum --check <<'END'", *sums, "END"]
 
 
@@ -100,7 +101,17 @@ def _extensions(facts: DatabaseFacts | None) -> str:
     return f"\nThe server must be able to make these extensions: {listed}.\n"
 
 
-def _roles(facts: DatabaseFacts | None) -> str:
+def _roles(manifest: Manifest) -> str:
+    recorded = role_lines(manifest)
+    if not recorded:
+        return _owners(manifest.counts.facts)
+    return (
+        "All roles of the source, without passwords. Errors about roles that are there already are"
+        f"\nno harm.\n\n{_fenced(*recorded)}\n\n{_owners(manifest.counts.facts)}"
+    )
+
+
+def _owners(facts: DatabaseFacts | None) -> str:
     if facts is None:
         return "Which roles own things here was not recorded: make those that step 4 asks for."
     harmless = [role for role in facts.roles if _HARMLESS.fullmatch(role.name)]
@@ -125,6 +136,8 @@ def _create_role(role: RoleFact) -> str:
 
 def _restore(manifest: Manifest) -> str:
     main = manifest.main.name
+    if manifest.parts and manifest.type is not BackupType.DATA:
+        return _fenced(*restore_lines(manifest))
     lines = [_whole(manifest, main)]
     if manifest.type is BackupType.DATA:
         before, after = (

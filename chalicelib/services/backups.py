@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain import gate, moves
+from chalicelib.domain import components, gate, moves
 from chalicelib.domain.backup import (
     Asked,
     Backup,
@@ -107,7 +107,8 @@ class Backups:
         plan_format(new.options)
         gate.require_gate(new.trigger, new.migration_id, new.hold_days)
         asked = new.options.verification or project.verification or Asked.ARCHIVE
-        new = replace(new, options=new.options.model_copy(update={"verification": asked}))
+        options = components.chosen(new.options, project)
+        new = replace(new, options=options.model_copy(update={"verification": asked}))
         return self._new(actor, new, project)
 
     def get(self, backup_id: str) -> Backup:

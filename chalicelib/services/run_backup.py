@@ -24,33 +24,26 @@ from chalicelib.domain.backup import (
     Asked,
     Backup,
     Chore,
-    Compression,
-    Format,
     Status,
     Step,
-    Verification,
-    VerificationLevel,
 )
-from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
-from chalicelib.domain.measure import READ_TWICE, require_equal
 from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix, is_dump
 from chalicelib.domain.record import Write
+from chalicelib.platform_ports import Extent, Platform
 from chalicelib.ports import ObjectStore, Signer
 from chalicelib.postgres_ports import DumpPlan, DumpRequest, DumpResult, Engine, Sink
 from chalicelib.services import attempt_objects
 from chalicelib.services.artefact_upload import ArtefactUpload
+from chalicelib.services.beside_database import BesideDatabase
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.outbox import Outbox
 from chalicelib.services.progress import RunWatch
 from chalicelib.services.projects import Projects
-from chalicelib.services.prove_backup import MAX_REASONS, BackupProver, Measure, proven
 from chalicelib.services.seal import Seal, manifest_of
 from chalicelib.services.single_steps import is_due
 from chalicelib.services.spans import Span, untraced
-from chalicelib.services.verify_archive import ArchiveVerifier
-
-FULL_READ: Final = "size, checksum and a full read of every artefact"
+from chalicelib.services.verify_backup import BackupVerifier, layout_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -92,6 +85,7 @@ class BackupRunner:
     deadlines: Deadlines
     owner: str
     span: Span = untraced
+    platform: Platform | None = None
 
     @property
     def seal(self) -> Seal:
@@ -172,97 +166,40 @@ class BackupRunner:
         )
 
     def dump(self, backup: Backup, watch: RunWatch) -> None:
-        """Stream the database into the store under this attempt's keys."""
-        uploads: list[ArtefactUpload] = []
-        with ExitStack() as opened:
-
-            def open_sink(name: str) -> Sink:
-                upload = ArtefactUpload(self.store, artefact_key(backup, name), name)
-                # a failed attempt is cleared by its prefix, once none of its parts is in flight
-                opened.callback(upload.close)
-                uploads.append(upload)
-                return upload
-
-            result = self._dump_into(backup, open_sink, watch)
-            watch.check()
-            watch.publish()
-            artefacts = tuple(sorted((upload.finish() for upload in uploads), key=_main_first))
+        """Stream the database into the store under this attempt's keys, then what lies beside."""
+        project = self.projects.get(backup.project_id)
+        beside = BesideDatabase(self.ledger, self.store, self.platform)
+        extent = beside.extent(backup, project)
+        result, dumped = self._dumped(backup, extent, watch)
         self.seal.keep_counts(backup, result.counts)
+        if parts := parts_of(extent, result):
+            self.seal.keep_parts(backup, parts, were_read=False)
+        taken = beside.take(backup, project, dumped, watch)
+        artefacts = tuple(sorted((*dumped, *taken.artefacts), key=_main_first))
+        files_bytes = taken.files.size_bytes if taken.files else 0
         self._keep(
             watch,
             artefacts=artefacts,
             checksum=artefacts[0].checksum,
-            stored_bytes=sum(a.stored_bytes for a in artefacts),
+            stored_bytes=sum(a.stored_bytes for a in artefacts) + files_bytes,
             raw_bytes=result.raw_bytes,
-            rows=result.counts.rows,
+            rows=result.counts.rows + sum(one.rows for one in result.parts.values()),
+            files=taken.files,
+            warnings=(*backup.warnings, *taken.warnings),
             step=Step.VERIFY,
         )
 
     def verify(self, backup: Backup, watch: RunWatch) -> None:
         """Read every artefact back from the store in full."""
-        verifier = ArchiveVerifier(self.store, self.engine)
-        layout = _layout(backup)
-        watch.phase("verify")
-        # a try before this one may have kept a proof
-        dumps = tuple(a for a in backup.artefacts if is_dump(a.name))
-        reports = [verifier.verify(a, layout, watch) for a in dumps]
-        main = dumps[0].model_copy(update={"raw_bytes": reports[0].raw_bytes})
-        if blocks := reports[0].blocks:
-            self.seal.keep_blocks(backup, blocks)
-        is_strict = backup.options.verification is Asked.STRICT
-        left_open = require_equal(self.seal.counts(backup), blocks) if is_strict else ()
-        verification = Verification(
-            level=VerificationLevel.ARCHIVE,
-            at=self.ledger.clock.now(),
-            by=reports[0].read_by,
-            report=f"{FULL_READ}; {READ_TWICE}" if is_strict else FULL_READ,
-            reasons=(*reports[0].reasons, *left_open)[:MAX_REASONS],
-        )
-        read = backup.model_copy(
-            update={
-                "artefacts": (main, *dumps[1:]),
-                "raw_bytes": backup.raw_bytes or reports[0].raw_bytes,
-            }
-        )
-        verification, artefacts = self._proven(read, verification, blocks, watch)
-        self._keep(
-            watch,
-            artefacts=artefacts,
-            raw_bytes=read.raw_bytes,
-            has_blocks=bool(blocks),
-            verification=verification,
-            validated=True,
-            step=Step.SEAL,
-        )
-
-    def _proven(
-        self,
-        backup: Backup,
-        verification: Verification,
-        blocks: tuple[BlockDigest, ...],
-        watch: RunWatch,
-    ) -> tuple[Verification, tuple[Artefact, ...]]:
-        """Make the proof that is asked for; its report becomes part of what is sealed."""
-        asked = backup.options.verification or Asked.ARCHIVE
-        if asked.proof_level is None:
-            return verification, backup.artefacts
-        watch.phase("proof")
-        prover = BackupProver(self.store, self.engine)
-        assertions = self.projects.get(backup.project_id).assertions
-        measure = Measure(asked.proof_level, self.seal.counts(backup), blocks, assertions)
-        report = prover.prove_in_time(backup, measure, watch)
-        watch.check()
-        verification = proven(verification, report)
-        # the generation in the name: a worker that lost the step cannot have written the same key
-        kept = prover.keep(backup, report, f"{watch.generation}")
-        return verification, (*backup.artefacts, *kept)
+        self._keep(watch, **self._verifier.verified(backup, watch), step=Step.SEAL)
 
     def write_seal(self, backup: Backup, watch: RunWatch) -> None:
         """Describe, sign, store."""
         watch.phase("seal")
         project = self.projects.get(backup.project_id)
         counts, blocks = self.seal.counts(backup), self.seal.blocks(backup)
-        manifest = manifest_of(backup, project.endpoint.database, counts, blocks)
+        parts = self.seal.parts(backup, were_read=True)
+        manifest = manifest_of(backup, project.endpoint.database, counts, blocks, parts)
         watch.check()
         sha256 = self.seal.write(backup, manifest)
         self._keep(watch, manifest_sha256=sha256, step=Step.COMPLETE)
@@ -338,14 +275,38 @@ class BackupRunner:
             attempt_objects.clear(self.store, attempt_prefix(backup))
         return again
 
-    def _dump_into(
-        self, backup: Backup, open_sink: Callable[[str], Sink], watch: RunWatch
-    ) -> DumpResult:
-        connection = self.projects.connection(backup.project_id)
-        reads_twice = backup.options.verification is Asked.STRICT
-        run_id = f"{backup.id}-{backup.attempt}"
-        request = DumpRequest(connection, _plan(backup), run_id, reads_twice)
-        return self.engine.dump(request, open_sink, watch)
+    def _dumped(
+        self, backup: Backup, extent: Extent, watch: RunWatch
+    ) -> tuple[DumpResult, tuple[Artefact, ...]]:
+        uploads: list[ArtefactUpload] = []
+        with ExitStack() as opened:
+
+            def open_sink(name: str) -> Sink:
+                upload = ArtefactUpload(self.store, artefact_key(backup, name), name)
+                # a failed attempt is cleared by its prefix, once none of its parts is in flight
+                opened.callback(upload.close)
+                uploads.append(upload)
+                return upload
+
+            result = self.engine.dump(self._request(backup, extent), open_sink, watch)
+            watch.check()
+            watch.publish()
+            return result, tuple(upload.finish() for upload in uploads)
+
+    def _request(self, backup: Backup, extent: Extent) -> DumpRequest:
+        return DumpRequest(
+            connection=self.projects.connection(backup.project_id),
+            plan=_plan(backup),
+            run_id=f"{backup.id}-{backup.attempt}",
+            reads_twice=backup.options.verification is Asked.STRICT,
+            scope=extent.scope,
+            parts=extent.parts,
+            readings=extent.readings,
+        )
+
+    @property
+    def _verifier(self) -> BackupVerifier:
+        return BackupVerifier(self.store, self.seal, self.engine, self.projects, self.ledger.clock)
 
     def _keep(self, watch: RunWatch, **results: object) -> None:
         self.ledger.apply(
@@ -375,18 +336,12 @@ STEPS: Final[dict[Step, Callable[[BackupRunner, Backup, RunWatch], None]]] = {
 ORDER: Final = tuple(STEPS)
 
 
-def _main_first(artefact: Artefact) -> tuple[bool, str]:
-    return (not artefact.name.startswith(MAIN), artefact.name)
-
-
-def _layout(backup: Backup) -> tuple[Format, Compression]:
-    if backup.format is None or backup.compression is None:
-        raise Internal("a dumped backup has no plan")
-    return backup.format, backup.compression
+def _main_first(artefact: Artefact) -> tuple[bool, bool, str]:
+    return (not artefact.name.startswith(MAIN), not is_dump(artefact.name), artefact.name)
 
 
 def _plan(backup: Backup) -> DumpPlan:
-    file_format, compression = _layout(backup)
+    file_format, compression = layout_of(backup)
     return DumpPlan(
         type=backup.options.type,
         format=file_format,

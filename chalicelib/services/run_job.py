@@ -46,6 +46,7 @@ from chalicelib.services.read_text import read_text
 from chalicelib.services.seal import Seal
 from chalicelib.services.spans import Span, untraced
 from chalicelib.services.verify_archive import ArchiveVerifier
+from chalicelib.services.verify_files import verify_listings
 
 _TOLD: Final = {"level", "proof", "report", "reasons"}
 """What of a proof becomes a job's result."""
@@ -164,6 +165,7 @@ class JobRunner:
             if is_strict:
                 require_second_reading(manifest.counts)
             reports = [verifier.verify(a, layout, watch) for a in dumps]
+            verify_listings(self.store, backup, watch.check)
             left_open = require_equal(manifest.counts, reports[0].blocks) if is_strict else ()
             found = Verification(
                 level=VerificationLevel.ARCHIVE,

@@ -10,25 +10,29 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from chalicelib.domain.backup import Backup, SourceCounts
+from chalicelib.domain.backup import Backup, Component, SourceCounts
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import Conflict, IntegrityFailed, Internal, NotFound
 from chalicelib.domain.manifest import (
     Manifest,
+    ManifestPart,
     SignedManifest,
     digest,
     parse_envelope,
     payload_of,
 )
-from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key
+from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key, is_part
 from chalicelib.domain.recovery import recovery_text
 from chalicelib.ports import ObjectStore, Signer
 
 COUNTS = "counts.json"
 BLOCKS = "blocks.json"
+PARTS = "parts.json"
+PARTS_READ = "parts-read.json"
 """What dump and verification found, until the seal, which may be another invocation."""
 
 _BLOCKS = TypeAdapter(tuple[BlockDigest, ...])
+_PARTS = TypeAdapter(tuple[ManifestPart, ...])
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,26 @@ class Seal:
             return ()
         return _BLOCKS.validate_json(self._read(artefact_key(backup, BLOCKS)))
 
+    def keep_parts(
+        self, backup: Backup, parts: tuple[ManifestPart, ...], *, were_read: bool
+    ) -> None:
+        """Store what is known of the archives beside the dump: counted, or read back as well."""
+        key = artefact_key(backup, PARTS_READ if were_read else PARTS)
+        self._put(key, _PARTS.dump_json(parts), "application/json")
+
+    def parts(self, backup: Backup, *, were_read: bool) -> tuple[ManifestPart, ...]:
+        """Return what was kept of them, if there are any."""
+        if not _has_parts(backup):
+            return ()
+        key = artefact_key(backup, PARTS_READ if were_read else PARTS)
+        return _PARTS.validate_json(self._read(key))
+
     def drop_drafts(self, backup: Backup) -> None:
         """Remove counts and blocks once the manifest holds them."""
-        self.store.delete(artefact_key(backup, COUNTS))
-        if backup.has_blocks:
-            self.store.delete(artefact_key(backup, BLOCKS))
+        names = [COUNTS, *([BLOCKS] if backup.has_blocks else [])]
+        names += [PARTS, PARTS_READ] if _has_parts(backup) else []
+        for name in names:
+            self.store.delete(artefact_key(backup, name))
 
     def _checked(self, backup: Backup, envelope: bytes) -> Manifest:
         signed = parse_envelope(envelope)
@@ -128,8 +147,16 @@ class Seal:
                 raise
 
 
+def _has_parts(backup: Backup) -> bool:
+    return any(is_part(artefact.name) for artefact in backup.artefacts)
+
+
 def manifest_of(
-    backup: Backup, database: str, counts: SourceCounts, blocks: tuple[BlockDigest, ...] = ()
+    backup: Backup,
+    database: str,
+    counts: SourceCounts,
+    blocks: tuple[BlockDigest, ...] = (),
+    parts: tuple[ManifestPart, ...] = (),
 ) -> Manifest:
     """Describe a backup whose dump was verified."""
     if not (backup.format and backup.compression and backup.engine and backup.started_at):
@@ -152,4 +179,7 @@ def manifest_of(
         counts=counts,
         blocks=blocks,
         verification=backup.verification,
+        components=backup.options.components or (Component.DATABASE,),
+        parts=parts,
+        files=backup.files,
     )

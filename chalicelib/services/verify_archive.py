@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain.backup import Artefact, Compression, Format
 from chalicelib.domain.errors import IntegrityFailed, Internal, NotFound
-from chalicelib.domain.object_keys import SCHEMA_DUMP
+from chalicelib.domain.object_keys import MAIN
 from chalicelib.ports import ObjectStore
 from chalicelib.postgres_ports import ArchiveReport, Engine, Watch
 
@@ -44,7 +44,7 @@ class ArchiveVerifier:
         anything differs.
         """
         file_format, compression = layout
-        if artefact.name == SCHEMA_DUMP:
+        if not artefact.name.startswith(MAIN):
             file_format = Format.CUSTOM
         hashed = _Hashed(self._bytes_of(artefact))
         try:

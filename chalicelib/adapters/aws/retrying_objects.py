@@ -96,6 +96,23 @@ class RetryingObjectStore:
         """List the keys below a prefix; the list is whole before the first is given."""
         yield from self._patience.keep_trying(lambda: list(self._store.keys(prefix)))
 
+    def copy(self, key: str, new_key: str) -> StoredObject:
+        """Copy an object; if a lost try of ours was carried out late, it is recognised."""
+        tries = 0
+
+        def once() -> StoredObject:
+            nonlocal tries
+            tries += 1
+            try:
+                return self._store.copy(key, new_key)
+            except Conflict:
+                copied = self._store.head(new_key) if tries > 1 else None
+                if copied is None or copied.size_bytes != self._store.head(key).size_bytes:
+                    raise
+                return copied
+
+        return self._patience.keep_trying(once)
+
     def delete(self, key: str) -> None:
         """Remove an object; a missing key is fine."""
         self._patience.keep_trying(lambda: self._store.delete(key))

@@ -24,7 +24,14 @@ from chalicelib.adapters.aws.s3_checksums import (
     stored_etag,
     whole,
 )
-from chalicelib.adapters.aws.s3_errors import EXISTS, NO_UPLOAD, refused_range, translated
+from chalicelib.adapters.aws.s3_copies import Copying
+from chalicelib.adapters.aws.s3_errors import (
+    EXISTS,
+    NO_OBJECT,
+    NO_UPLOAD,
+    refused_range,
+    translated,
+)
 from chalicelib.adapters.aws.s3_settings import Arguments, S3Settings
 from chalicelib.adapters.aws.service_errors import failure
 from chalicelib.adapters.store_rules import (
@@ -161,6 +168,27 @@ class S3ObjectStore:
         pages = self._pages("list_objects_v2", prefix)
         found = [item["Key"] for page in pages for item in page.get("Contents", ())]
         yield from sorted(self._without_prefix(key) for key in found)
+
+    def copy(self, key: str, new_key: str) -> StoredObject:
+        """Copy inside the bucket, then hold size and checksum of the copy against the source's.
+
+        An answer that was lost is settled by what the bucket holds.
+        """
+        self._at(new_key)
+        found = self._found(key)
+        if found is None:
+            self._require_bucket()
+            raise failure(NO_OBJECT, f"copy {key}")
+        source = StoredObject(key, found[0])
+        keeping = self.settings.keeping(self._clock.now())
+        try:
+            Copying(self._client, self.settings, source, new_key, keeping).run()
+        except StorageFailed:
+            if self._found(new_key) != found:
+                raise
+        if self._found(new_key) != found:
+            raise IntegrityFailed(f"the copy of {key} is not what was copied")
+        return StoredObject(new_key, found[0])
 
     def delete(self, key: str) -> None:
         """Remove an object; with versioning, its current version becomes a past one."""

@@ -45,6 +45,8 @@ OPERATIONS: Final = (
     "HeadBucket",
     "ListObjectsV2",
     "DeleteObject",
+    "CopyObject",
+    "UploadPartCopy",
 )
 """Every operation the adapter calls; the table below names each error they are modelled with."""
 

@@ -162,6 +162,20 @@ class DirectoryStore:
                 if key.startswith(prefix):
                     yield key
 
+    def copy(self, key: str, new_key: str) -> StoredObject:
+        """Give a file a second name: objects never change, so both may be the same file."""
+        source, target = self._paths.of_object(key), self._paths.of_object(new_key)
+        with translated(f"cannot copy {key}"):
+            if not source.is_file():
+                raise _no_object(key)
+            size_bytes = source.stat().st_size
+            try:
+                self._link(new_key, source, target)
+            except FileNotFoundError as error:
+                raise _no_object(key) from error
+            sync_folders(target.parent, self._root)
+        return StoredObject(new_key, size_bytes)
+
     def delete(self, key: str) -> None:
         """Remove an object durably, with the folders it leaves empty."""
         path = self._paths.of_object(key)

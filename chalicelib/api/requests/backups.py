@@ -36,15 +36,19 @@ from chalicelib.services.jobs import MAX_WAIT_S
 HoldDays = Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS), WHOLE]
 
 
+Components = Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)]
+
+
 class OptionFields(Body):
-    """Say which part of a database to take and how; None leaves the choice to the engine."""
+    """Say which part of a database to take and how; None leaves the choice to the engine.
+
+    `components` left out are the database alone, of a Supabase project those that it says.
+    """
 
     type: BackupType = BackupType.FULL
     compression: Compression | None = None
     format: Format | None = None
-    components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)] = (
-        Component.DATABASE,
-    )
+    components: Components | None = None
     engine: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "auto"
     verification: Asked | None = None
 
@@ -55,7 +59,7 @@ class OptionFields(Body):
             type=self.type,
             compression=self.compression,
             format=self.format,
-            components=self.components,
+            components=self.components or (),
             engine=self.engine,
             verification=self.verification,
         )

@@ -60,6 +60,8 @@ class ProgressView(View):
     tables_total: int | None
     bytes_per_s: float | None
     eta_s: float | None
+    files_done: int
+    files_total: int | None
     at: datetime
 
     @classmethod

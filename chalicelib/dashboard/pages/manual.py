@@ -20,7 +20,7 @@ from chalicelib.domain.backup import (
     Compression,
     Format,
 )
-from chalicelib.domain.components import TAKEABLE, chosen_components
+from chalicelib.domain.components import TAKEABLE, chosen
 from chalicelib.domain.errors import InvalidRequest, Unsupported
 from chalicelib.domain.project import Project
 from chalicelib.services.backups import NewBackup
@@ -59,13 +59,14 @@ class ManualForm(BaseModel):
 
     def options(self, project: Project) -> BackupOptions:
         """Return what is to be taken and how; InvalidRequest for what the project has not."""
-        return BackupOptions(
+        asked = BackupOptions(
             type=self.type,
             compression=self.compression,
             format=self.format,
             verification=self.verification,
-            components=chosen_components(project.project_kind, self.component),
+            components=self.component,
         )
+        return chosen(asked, project)
 
 
 @page("GET /dashboard/backups/manual", OPERATOR)

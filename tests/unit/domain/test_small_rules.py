@@ -16,7 +16,6 @@ from chalicelib.domain.backup import (
     Backup,
     BackupOptions,
     BackupType,
-    Component,
     Compression,
     Format,
     plan_format,
@@ -58,8 +57,6 @@ def test_options_lead_to_a_format(options: dict[str, str], expected: Format) -> 
     [
         ({"type": BackupType.INCREMENTAL}, Unsupported),
         ({"engine": "parallel"}, Unsupported),
-        ({"components": (Component.AUTH,)}, Unsupported),
-        ({"components": ()}, Unsupported),
         ({"compression": Compression.BZIP2, "format": Format.CUSTOM}, InvalidRequest),
     ],
 )
