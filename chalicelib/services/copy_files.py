@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     DumpFailed,
     HoldfastError,
     NotFound,
+    StorageFailed,
 )
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.storage_file import FOLDER, StorageFile, StorageObject
@@ -74,8 +75,8 @@ class FileCopier:
         if wanted.before is not None and wanted.before.key is not None:
             try:
                 self.store.copy(wanted.before.key, self._key(wanted))
-            except NotFound:
-                pass  # its backup was deleted meanwhile: the source has the file as well
+            except (NotFound, StorageFailed):
+                pass  # deleted meanwhile, or archived: the source has the file as well
             else:
                 update = {"key": _name(wanted), "reused": True}
                 return wanted.before.model_copy(update=update)

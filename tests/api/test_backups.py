@@ -35,7 +35,8 @@ def test_a_request_stores_a_pending_backup_and_starts_it(
     ("fields", "status", "code"),
     [
         ({"type": "incremental"}, 422, "unsupported"),
-        ({"components": ["roles"]}, 422, "unsupported"),
+        ({"components": ["database", "auth"]}, 422, "unsupported"),
+        ({"components": ["roles"]}, 400, "invalid_request"),
         ({"engine": "parallel"}, 422, "unsupported"),
         ({"compression": "bzip2", "format": "custom"}, 400, "invalid_request"),
         ({"compression": "rar"}, 400, "invalid_request"),

@@ -44,6 +44,7 @@ FIELDS = {
     "raw_bytes",
     "stored_bytes",
     "rows",
+    "files",
     "checksum",
     "artefacts",
     "manifest_sha256",

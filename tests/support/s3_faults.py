@@ -205,15 +205,21 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         number = query.get("partNumber")
         target = self.headers.get("X-Amz-Target", "")
+        operation = _operation(self.command, query)
+        if "x-amz-copy-source" in self.headers:
+            operation = COPIES[operation]
         return Request(
             # the services that speak JSON name the operation in a header
-            target.rpartition(".")[2] or _operation(self.command, query),
+            target.rpartition(".")[2] or operation,
             int(number[0]) if number else None,
             dict(self.headers.items()),
             body,
             self.command,
             self.path,
         )
+
+
+COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 
 
 def _operation(method: str, query: dict[str, list[str]]) -> str:

@@ -175,6 +175,7 @@ CODES: Final = MappingProxyType(
         "KMS.AccessDeniedException": KEY_UNUSABLE,
         "EncryptionTypeMismatch": KEY_UNUSABLE,
         "InvalidObjectState": ARCHIVED,
+        "ObjectNotInActiveTierError": ARCHIVED,
         "InvalidStorageClass": LOCKED,
         "InvalidRetentionPeriod": LOCKED,
         "ObjectLockConfigurationNotFoundError": LOCKED,

@@ -14,6 +14,7 @@ from chalicelib.domain.backup import (
     Chore,
     Component,
     Compression,
+    FileTotals,
     Format,
     Status,
     Step,
@@ -79,6 +80,7 @@ class BackupView(View):
     raw_bytes: int | None
     stored_bytes: int | None
     rows: int | None
+    files: FileTotals | None
     checksum: Checksum | None
     artefacts: tuple[ArtefactView, ...]
     manifest_sha256: str | None

@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 
 from chalicelib.adapters.aws.clients import Credentials, Place
+from chalicelib.adapters.aws.retrying_objects import RetryingObjectStore
 from chalicelib.adapters.aws.s3 import S3ObjectStore
 from chalicelib.adapters.aws.s3_settings import (
     LIMITS,
@@ -27,7 +28,7 @@ from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.errors import IntegrityFailed, Internal, InvalidRequest, StorageFailed
 from chalicelib.ports import Part, PartLimits
 from tests.support.ministack import Ministack
-from tests.support.s3_faults import FaultyS3
+from tests.support.s3_faults import Fault, FaultyS3, lose_answer
 from tests.support.seaweedfs import BUCKET, KEYS, REGION, SECRET, SeaweedFS, fresh_prefix
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -346,3 +347,36 @@ def test_no_secret_is_shown(direct: S3ObjectStore) -> None:
     shown = f"{direct!r} {Place(REGION, None, KEYS)!r} {signed(direct)}"
 
     assert SECRET not in shown
+
+
+# -- copies
+
+
+def test_what_is_too_large_for_one_request_is_copied_range_by_range(
+    store_at: StoreAt, faulty: FaultyS3
+) -> None:
+    limits = PartLimits(5 << 20, 5 << 20, 20)
+    store = store_at(faulty.endpoint, S3Settings(BUCKET, prefix=fresh_prefix(), limits=limits))
+    upload = store.begin(KEY, content_type="x")
+    pieces = [b"a" * (5 << 20), b"b" * (5 << 20), b"end"]
+    parts = [store.upload_part(upload, number, data) for number, data in enumerate(pieces, 1)]
+    store.complete(upload, parts, size_bytes=(10 << 20) + 3)
+
+    made = store.copy(KEY, "p/copy")
+
+    assert made.size_bytes == (10 << 20) + 3
+    assert b"".join(store.read("p/copy")) == b"".join(pieces)
+    assert list(store.uploads("")) == []
+    assert faulty.asked("CopyObject") == []
+
+
+def test_a_copy_whose_answer_was_lost_is_recognised(
+    retrying: RetryingObjectStore, faulty: FaultyS3
+) -> None:
+    retrying.put(KEY, b"data", content_type="x")
+    faulty.faults.append(Fault("CopyObject", lose_answer))
+
+    made = retrying.copy(KEY, "p/copy")
+
+    assert made.size_bytes == 4
+    assert b"".join(retrying.read("p/copy")) == b"data"
