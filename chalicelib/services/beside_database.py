@@ -88,7 +88,7 @@ class BesideDatabase:
         ways: dict[Component, Callable[[], Taken]] = {
             Component.FUNCTIONS: attempt.functions,
             Component.CONFIG: attempt.config,
-            Component.STORAGE: partial(attempt.files, _named(dumped, OBJECTS)),
+            Component.STORAGE: partial(attempt.files, dumped),
         }
         taken = [
             self._or_without(component, attempt, way)
@@ -143,7 +143,8 @@ class _Attempt:
     def config(self) -> Taken:
         return self._kept(CONFIG, attended(self.platform.config(self.project), self.watch.check))
 
-    def files(self, rows: Artefact) -> Taken:
+    def files(self, dumped: tuple[Artefact, ...]) -> Taken:
+        rows = _named(dumped, OBJECTS)
         counting = _Counting(self.watch, self.backup.id, self.listings.check(rows))
         settings = self.project.supabase
         is_strict = settings is not None and settings.when_object_gone is WhenObjectGone.FAIL
@@ -153,7 +154,7 @@ class _Attempt:
             with closing(found):
                 kept = self.listings.keep(self.backup, FILES, map(counting.line, found))
         totals = counting.totals
-        missing = (f"{totals.missing} files were gone or replaced before they could be copied",)
+        missing = (f"files gone or replaced before they could be copied: {totals.missing}",)
         return Taken((kept,), missing if totals.missing else (), totals)
 
     def _kept(self, name: str, lines: Iterator[str]) -> Taken:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +53,15 @@ class Desk:
         """Return what was sealed."""
         return self.services.backup_runner("reader").seal.manifest(backup)
 
+    def plain(self) -> Desk:
+        """Return the desk with the database alone as a project of the usual kind."""
+        fields = {"id": self.services.ledger.ids.new(), "supabase": None, "revision": 0}
+        made = self.project.model_copy(update=fields)
+        secrets = self.services.adapters.secrets
+        secrets.put(made.secret_name, secrets.get(self.project.secret_name))
+        self.services.ledger.catalog.commit([Insert(made)])
+        return replace(self, project=made)
+
     def changed(self, **settings: object) -> Desk:
         """Return the desk with another project, which has other settings of the platform."""
         assert self.project.supabase is not None
@@ -88,13 +94,3 @@ def desk_of(data: Path, stand_in: SupabaseStandIn) -> Desk:
     secrets.put(project.storage_key_name, stand_in.service_key)
     services.ledger.catalog.commit([Insert(project)])
     return Desk(services, project)
-
-
-@contextmanager
-def beside(work: threading.Thread) -> Iterator[None]:
-    """Run a thread while the block runs, and wait for its end."""
-    work.start()
-    try:
-        yield
-    finally:
-        work.join()
