@@ -66,8 +66,13 @@ class RestFiles:
             yield from answer.iter_raw(CHUNK_BYTES)
 
     def _at(self, wanted: StorageObject) -> str:
-        bucket, name = quote(wanted.bucket, safe=""), quote(wanted.name, safe="/")
-        return f"{self._url}/object/authenticated/{bucket}/{name}"
+        path = "/".join(map(_segment, [wanted.bucket, *wanted.name.split("/")]))
+        return f"{self._url}/object/authenticated/{path}"
+
+
+def _segment(name: str) -> str:
+    # a dot is never encoded by itself, and a segment of dots alone would be resolved on the way
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 @contextmanager
