@@ -142,10 +142,17 @@ _CREATION: Final = f"""'CREATE ROLE ' || {_name("r.rolname")} || concat(
 _SETTING: Final = """(SELECT string_agg(quote_ident(one.half), '.' ORDER BY one.place)
        FROM unnest(string_to_array(s.name, '.')) WITH ORDINALITY AS one(half, place))"""
 
+_EMPTY_MEMBERS: Final = (
+    r"""regexp_replace(s.value, '(^|, )""(?=, |$)', '\1' || quote_literal(''), 'g')"""
+)
+
 _VALUE: Final = (
     "CASE WHEN s.name IN ("
     + ", ".join(map(_literal, LISTS))
-    + f") AND s.value <> '' THEN s.value ELSE {_text('s.value')} END"
+    + ") AND s.value <> '' THEN "
+    # an empty member is kept as a name without letters, which no statement may have
+    + _EMPTY_MEMBERS
+    + f" ELSE {_text('s.value')} END"
 )
 
 # what a grant gives anyway is not written: servers before 16 know no more than ADMIN OPTION
