@@ -14,8 +14,8 @@ PSQL: Final = "psql --no-psqlrc --quiet"
 RESTORE: Final = "pg_restore --exit-on-error --dbname=TARGET"
 
 # whole lines of a table of contents, so that no thing that is merely called so is left out
-_EXTENSION: Final = "'^[0-9]*; [0-9]* [0-9]* EXTENSION '"
-_EVENT_TRIGGER: Final = "'^[0-9]*; [0-9]* [0-9]* EVENT TRIGGER '"
+_EXTENSION: Final = "/^[0-9]*; [0-9]* [0-9]* EXTENSION /"
+_EVENT_TRIGGER: Final = "/^[0-9]*; [0-9]* [0-9]* EVENT TRIGGER /"
 
 _MEANINGS: Final = {
     ROLES: "the roles, a statement per line; passwords are in no backup and must be set again",
@@ -44,11 +44,11 @@ def restore_lines(manifest: Manifest) -> list[str]:
     managed = [one.name for one in manifest.parts if one.type is BackupType.SCHEMA]
     rows = [one.name for one in manifest.parts if one.type is not BackupType.SCHEMA]
     listed = "--use-list=database.list"
-    kept = f"grep -v {_EVENT_TRIGGER} | grep -v {_EXTENSION}"
+    kept = f"sed '{_EVENT_TRIGGER}d; {_EXTENSION}d'"
     return [
         f"{PSQL} --set=ON_ERROR_STOP=1 --dbname=TARGET --command='CREATE SCHEMA extensions'",
         f"pg_restore --list {main} | {kept} >database.list",
-        f"pg_restore --list {main} | grep {_EXTENSION} >extensions.list",
+        f"pg_restore --list {main} | sed -n '{_EXTENSION}p' >extensions.list",
         f"{RESTORE} --use-list=extensions.list {main}",
         *(f"{RESTORE} --section=pre-data {name}" for name in managed),
         f"{RESTORE} --section=pre-data {listed} {main}",

@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.backup import Backup
+from chalicelib.domain.connection import Connection
 from chalicelib.engine.server_programs import find_servers
+from chalicelib.local.postgres import LocalPostgres, LocalSettings
 from chalicelib.local.supabase.stand_in import SupabaseStandIn
+from tests.support.dumping import connected
+from tests.support.recovering import commands, follow
 from tests.support.supabase_backups import Desk, desk_of
 
 DUMPS = ["database.dump", "auth.dump", "managed.dump", "storage.dump"]
@@ -215,6 +219,33 @@ def test_no_secret_is_in_anything_but_the_rows(desk: Desk, backup: Backup) -> No
 
     for canary in (b"canary-", b"a password that no backup holds", b"sbp_", b"stand-in.ey"):
         assert canary not in kept
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Connection]:
+    """Give an empty server that has never heard of the platform."""
+    programs = max(find_servers(), key=lambda found: found.major)
+    with LocalPostgres(programs, LocalSettings(durable=False)) as server:
+        yield server.connection("outside")
+
+
+def test_the_recovery_text_brings_the_database_back_without_the_platform(
+    desk: Desk, backup: Backup, elsewhere: Connection, bin_dir: Path, tmp_path: Path
+) -> None:
+    for artefact in backup.artefacts:
+        (tmp_path / artefact.name).write_bytes(desk.read(backup, artefact.name))
+    text = desk.read(backup, "RECOVERY.md").decode()
+    whole = [block for block in commands(text) if "openssl" not in block and "END'" not in block]
+    checks = [block for block in commands(text) if "sha256sum" in block]
+
+    said = follow([*checks, *whole], tmp_path, elsewhere, bin_dir)
+
+    assert said.count(": OK") == len(backup.artefacts)
+    with connected(elsewhere) as session:
+        users = session.execute("SELECT count(*) FROM auth.users").fetchone()
+        entries = session.execute("SELECT count(*) FROM private.ledger").fetchone()
+        objects = session.execute("SELECT count(*) FROM storage.objects").fetchone()
+    assert (users, entries, objects) == ((20,), (4,), (6,))
 
 
 def test_a_second_backup_copies_unchanged_files_inside_the_store(
