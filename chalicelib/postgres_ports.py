@@ -11,12 +11,14 @@ from chalicelib.domain.backup import BackupOptions, BackupType, Compression, For
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.estimate import Expectation, LockHeld, OpenTransaction
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import SCHEMA_DUMP
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
 from chalicelib.domain.restore import Preflight, RestoreOptions, RestoreReport, TargetState
+from chalicelib.domain.supabase import SupabaseSettings
 
 
 class Watch(Protocol):
@@ -319,11 +321,27 @@ class RestoreFile:
 
 
 @dataclass(frozen=True)
+class PartSource:
+    """Describe one archive of a backup, and what was recorded of it; None where nothing was."""
+
+    file: RestoreFile
+    counts: SourceCounts | None
+    blocks: tuple[BlockDigest, ...] = ()
+
+
+def no_files(key: str) -> Iterator[bytes]:
+    """Be the files of a backup that has none."""
+    raise NotFound(f"the backup has no file {key}")
+
+
+@dataclass(frozen=True)
 class RestoreSource:
     """Describe what is restored; None where nobody recorded it.
 
     `schema` is the archive of definitions beside a dump of type data. `is_ours` says that a
-    signature of ours covers every byte. `blocks` are the digests of `main` on record.
+    signature of ours covers every byte. `blocks` are the digests of `main` on record. `artefacts`
+    are all that were fetched, `parts` the archives beside `main`, both by name; `open_file` gives
+    the bytes of a copied file by its key, unchecked, and from several threads at once.
     """
 
     main: RestoreFile
@@ -336,6 +354,9 @@ class RestoreSource:
     counts: SourceCounts | None
     is_ours: bool
     blocks: tuple[BlockDigest, ...] = ()
+    artefacts: Mapping[str, RestoreFile] = field(default_factory=dict)
+    parts: Mapping[str, PartSource] = field(default_factory=dict)
+    open_file: Callable[[str], Iterator[bytes]] = no_files
 
     @classmethod
     def described(
@@ -355,17 +376,36 @@ class RestoreSource:
             counts=manifest.counts,
             is_ours=is_ours,
             blocks=manifest.blocks,
+            artefacts=by_name,
         )
+
+    @property
+    def main_part(self) -> PartSource:
+        """The dump itself, as the other archives are described."""
+        return PartSource(self.main, self.counts, self.blocks)
+
+
+@dataclass(frozen=True)
+class PlatformTarget:
+    """Say how the platform behind a target is reached; a key is None where nobody gave one."""
+
+    settings: SupabaseSettings
+    access_token: str | None = field(repr=False, default=None)
+    storage_key: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """Say what goes where and how; `run_id` marks the sessions on the target."""
+    """Say what goes where and how; `run_id` marks the sessions on the target.
+
+    `platform` is set where the target is a project of a platform, whose rules then hold.
+    """
 
     source: RestoreSource
     connection: Connection
     options: RestoreOptions
     run_id: str
+    platform: PlatformTarget | None = None
 
 
 class Restorer(Protocol):

@@ -45,7 +45,8 @@ def postgres_restorer(settings: Settings, scratch: Path, clock: Clock) -> Restor
     """Return what restores into PostgreSQL, loading psycopg only now."""
     from chalicelib.adapters.host_guard import PublicHosts, system_resolve
     from chalicelib.engine.clients import Clients, default_folders
-    from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+    from chalicelib.engine.restore.hold import RestorerSettings
+    from chalicelib.engine.restore.restorer import PostgresRestorer
 
     guard = PublicHosts(system_resolve, clock, threading.Event().wait)
     return PostgresRestorer(

@@ -12,9 +12,15 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from chalicelib.domain.backup import Chore, Lease, Status, Value
+from chalicelib.domain.backup import Chore, Component, Lease, Status, Value
 from chalicelib.domain.connection import Endpoint
-from chalicelib.domain.errors import ErrorInfo, InvalidRequest
+from chalicelib.domain.errors import (
+    Conflict,
+    ErrorInfo,
+    InvalidRequest,
+    PermissionDenied,
+    VersionUnsupported,
+)
 from chalicelib.domain.proof import Difference
 from chalicelib.domain.record import Id, Moment, Record
 
@@ -89,7 +95,8 @@ class RestoreOptions(Value):
     """Say how: `clean` drops what the archive brings anew, and needs the confirmation.
 
     `confirmation` names the target as `host/database`. `no_owner` makes everything belong to the
-    restoring user, without the source's grants.
+    restoring user, without the source's grants. `components` None are all that the backup holds
+    and the target takes.
     """
 
     selection: Selection = Selection()
@@ -97,6 +104,7 @@ class RestoreOptions(Value):
     confirmation: str | None = None
     no_owner: bool = False
     jobs: Annotated[int, Field(ge=1, le=MAX_JOBS)] = 1
+    components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)] | None = None
 
 
 def options_of(fields: Mapping[str, Any]) -> RestoreOptions:
@@ -170,9 +178,14 @@ class Comparison(Value):
 
 
 class RestoreReport(Value):
-    """Say what was restored, by class, what was not, and how the target compares."""
+    """Say what was restored, by class, what was not, and how the target compares.
+
+    `by_hand` is what somebody must still do, `checked` what was looked at besides the comparison.
+    """
 
     restored: dict[str, int] = {}
+    by_hand: tuple[Note, ...] = ()
+    checked: dict[str, int] = {}
     skipped: tuple[Note, ...] = ()
     ignored: tuple[Note, ...] = ()
     ignored_total: int = 0
@@ -215,6 +228,15 @@ class Restore(Record):
     def secret_name(self) -> str:
         """The name of the target's password in the secrets, where no project keeps it."""
         return f"restores/{self.id}/password"
+
+
+def raise_first(preflight: Preflight) -> None:
+    """Raise the first problem as its error, with the number of the others."""
+    kinds = {kind.code: kind for kind in (PermissionDenied, VersionUnsupported, InvalidRequest)}
+    for problem in preflight.problems[:1]:
+        others = len(preflight.problems) - 1
+        more = f" (and {others} more, see the preflight)" if others else ""
+        raise kinds.get(problem.code, Conflict)(problem.message + more, hint=problem.hint)
 
 
 def confirmation_of(endpoint: Endpoint) -> str:

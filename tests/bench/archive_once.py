@@ -33,7 +33,8 @@ from chalicelib.engine.clients import Clients, probe
 from chalicelib.engine.engine import EngineSettings, PostgresEngine
 from chalicelib.engine.process import Child, Start
 from chalicelib.engine.pump import await_exit, feed, widen
-from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+from chalicelib.engine.restore.hold import RestorerSettings
+from chalicelib.engine.restore.restorer import PostgresRestorer
 from chalicelib.engine.verify import reader_arguments
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource
 from chalicelib.services.verify_archive import ArchiveVerifier

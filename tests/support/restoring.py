@@ -21,7 +21,8 @@ from chalicelib.domain.restore import (
 )
 from chalicelib.engine.choice import FloorPolicy
 from chalicelib.engine.clients import Clients, default_folders
-from chalicelib.engine.restore.restorer import PostgresRestorer, RestorerSettings
+from chalicelib.engine.restore.hold import RestorerSettings
+from chalicelib.engine.restore.restorer import PostgresRestorer
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, RestoreSource, Watch
 from tests.support.dumping import Bystander, Dumped, Dumper, execute
 from tests.support.proving import Prover

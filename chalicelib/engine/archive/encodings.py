@@ -40,11 +40,16 @@ A table, and no look-up of the name: Python has codecs that are none for text.""
 
 def codec_of(toc: Toc) -> str:
     """Return the codec for names and rows; it decodes whatever bytes there are with `replace`."""
-    first = next((e for e in toc.entries if e.descriptor == "ENCODING"), None)
-    match = _ENCODING.fullmatch(first.definition) if first else None
-    return CODECS.get(match[1], _DEFAULT) if match else _DEFAULT
+    return CODECS.get(encoding_of(toc), _DEFAULT)
 
 
 def readable(text: str, codec: str) -> str:
     """Return a text of the table of contents as people read it; what is no text is replaced."""
     return text.encode("utf-8", "surrogateescape").decode(codec, "replace")
+
+
+def encoding_of(toc: Toc) -> str:
+    """Return the encoding of the rows as PostgreSQL calls it."""
+    first = next((e for e in toc.entries if e.descriptor == "ENCODING"), None)
+    match = _ENCODING.fullmatch(first.definition) if first else None
+    return match[1] if match else "UTF8"

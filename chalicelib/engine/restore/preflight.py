@@ -71,15 +71,6 @@ def judge(facts: TargetFacts, plan: Plan, options: RestoreOptions) -> Preflight:
     )
 
 
-def raise_first(preflight: Preflight) -> None:
-    """Raise the first problem as its error, with the number of the others."""
-    kinds = {kind.code: kind for kind in (PermissionDenied, VersionUnsupported, InvalidRequest)}
-    for problem in preflight.problems[:1]:
-        others = len(preflight.problems) - 1
-        more = f" (and {others} more, see the preflight)" if others else ""
-        raise kinds.get(problem.code, Conflict)(problem.message + more, hint=problem.hint)
-
-
 def _problem(error: HoldfastError) -> Problem:
     return Problem(code=error.code, message=error.message, hint=error.hint)
 

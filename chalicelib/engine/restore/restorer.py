@@ -9,18 +9,15 @@ Whatever breaks off ends the client and its sessions on the target.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from chalicelib.domain.backup import BackupType, Compression, Format, SourceCounts, TableCount
-from chalicelib.domain.exhaustion import scratch_failure
+from chalicelib.domain.backup import BackupType, Format, SourceCounts, TableCount
 from chalicelib.domain.measure import large_object_digest
 from chalicelib.domain.restore import (
     MAX_NOTES,
@@ -29,18 +26,14 @@ from chalicelib.domain.restore import (
     RestoreReport,
     Selection,
     TargetState,
+    raise_first,
     require_confirmation,
 )
 from chalicelib.engine.archive.toc import Toc, TocEntry
-from chalicelib.engine.choice import FloorPolicy
-from chalicelib.engine.clients import Clients
 from chalicelib.engine.codecs import decoded
-from chalicelib.engine.connection import Session, SessionOptions, translated
-from chalicelib.engine.crew import Crew, attend
-from chalicelib.engine.environment import child_environment, password_file
+from chalicelib.engine.environment import child_environment
 from chalicelib.engine.proof.copy_text import CopyText
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
-from chalicelib.engine.restore.client import ChosenClient, Wish, choose_client, must_be_sound
 from chalicelib.engine.restore.compare import comparison, look, reordered
 from chalicelib.engine.restore.contents import (
     contents_of,
@@ -48,7 +41,8 @@ from chalicelib.engine.restore.contents import (
     recorded_version,
     toc_of,
 )
-from chalicelib.engine.restore.facts import TargetFacts, Thing, filled_tables, target_facts
+from chalicelib.engine.restore.facts import TargetFacts, Thing, filled_tables
+from chalicelib.engine.restore.hold import Hold, Look, RestorerSettings, held, use_list
 from chalicelib.engine.restore.measure import (
     Measure,
     TableMeasure,
@@ -58,45 +52,16 @@ from chalicelib.engine.restore.measure import (
     texts_of_script,
 )
 from chalicelib.engine.restore.messages import Findings
-from chalicelib.engine.restore.preflight import Plan, judge, raise_first
+from chalicelib.engine.restore.preflight import Plan, judge
 from chalicelib.engine.restore.run import Command, Pulse, run
 from chalicelib.engine.restore.selection import Chosen, choose_entries, thing_of
-from chalicelib.engine.sessions import Sessions, mark_of
-from chalicelib.engine.versions import parse
-from chalicelib.ports import Clock, HostGuard
+from chalicelib.ports import Clock
 from chalicelib.postgres_ports import RestoreFile, RestoreRequest, Watch
-
-T = TypeVar("T")
 
 ONLY_DEFINITIONS: Final = "only definitions were restored"
 NOT_RECORDED: Final = "no counts were recorded with the backup"
 CUT_SHORT: Final = "the script did not run to its end"
 FILLED: Final = "it held rows before the restore"
-
-
-@dataclass(frozen=True)
-class RestorerSettings:
-    """Say which clients may run, how patient sessions are, where password files go."""
-
-    clients: Clients
-    floor_policy: FloorPolicy
-    lock_timeout_s: float
-    scratch_dir: Path
-    guard: HostGuard | None = None
-
-
-@contextmanager
-def _own_folder(scratch: Path) -> Iterator[Path]:
-    """Give a folder in scratch for as long as the block runs."""
-    try:
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix="holdfast-", dir=scratch)
-    except OSError as error:
-        raise scratch_failure("no folder could be made in scratch", error) from error
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder)
 
 
 class PostgresRestorer:
@@ -132,70 +97,15 @@ class PostgresRestorer:
         pulse = Pulse(watch, self._clock, request.run_id)
         pulse.begin("preflight")
         contents = contents_of(request)
-        options = self._session_options(request)
-        with (
-            password_file(request.connection.password, self._settings.scratch_dir) as secret,
-            _own_folder(self._settings.scratch_dir) as folder,
-            Crew() as crew,
-            Sessions(request.connection, options, crew) as sessions,
-        ):
-            hold = _Hold(secret, folder, crew, sessions, pulse)
-            session = attend(crew.start(sessions.open), pulse)
-            facts = hold.ask(partial(target_facts, session))
-            chosen = choose_client(self._settings.clients.find(), self._wish(request, facts))
-            yield _Restore(request, contents, hold, _Look(session, facts, chosen))
-
-    def _session_options(self, request: RestoreRequest) -> SessionOptions:
-        settings = self._settings
-        return SessionOptions(
-            mark_of(request.run_id), settings.lock_timeout_s, guard=settings.guard
-        )
-
-    def _wish(self, request: RestoreRequest, facts: TargetFacts) -> Wish:
-        source = request.source
-        return Wish(
-            server=parse(facts.version),
-            restore_needs=source.restore_needs,
-            sslmode=request.connection.endpoint.sslmode,
-            compression=source.compression if source.format is Format.CUSTOM else Compression.NONE,
-            must_be_sound=must_be_sound(self._settings.floor_policy, is_ours=source.is_ours),
-        )
-
-
-@dataclass(frozen=True)
-class _Hold:
-    """Hold what a restore has open, each with an owner that closes it."""
-
-    secret: Path
-    folder: Path
-    crew: Crew
-    sessions: Sessions
-    pulse: Pulse
-
-    def ask(self, question: Callable[[], T]) -> T:
-        """Run a question to the target in a thread, looking at the watch meanwhile."""
-
-        def asked() -> T:
-            with translated(self.sessions.connection, started=True):
-                return question()
-
-        return attend(self.crew.start(asked), self.pulse)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """Hold what a first look at target and clients gave."""
-
-    session: Session
-    facts: TargetFacts
-    chosen: ChosenClient
+        with held(self._settings, request, pulse) as (hold, seen):
+            yield _Restore(request, contents, hold, seen)
 
 
 class _Restore:
     """Hold the parts of one restore between its preflight and its end."""
 
     def __init__(
-        self, request: RestoreRequest, contents: Toc | None, hold: _Hold, look: _Look
+        self, request: RestoreRequest, contents: Toc | None, hold: Hold, look: Look
     ) -> None:
         self._request = request
         self._options = request.options
@@ -359,12 +269,7 @@ class _Restore:
     def _use_list(self) -> Path | None:
         if self.chosen is None or self._options.selection == Selection():
             return None
-        path = self._hold.folder / "list"
-        try:
-            path.write_text("".join(f"{entry.dump_id};\n" for entry in self.chosen.entries))
-        except OSError as error:
-            raise scratch_failure("scratch takes no file", error) from error
-        return path
+        return use_list(self._hold.folder, tuple(one.dump_id for one in self.chosen.entries))
 
 
 def _named(

@@ -1,0 +1,91 @@
+"""Read what a backup of a project holds, once, before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib.domain.backup import Component
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreSource
+from chalicelib.restore_ports import Entry, Target
+from chalicelib.supabase.restore.catalogue import Catalogue, parsed, read_catalogue
+
+ROLES: Final = "roles.sql"
+CATALOGUE: Final = "catalogue.jsonl"
+AUTH: Final = "auth.dump"
+STORAGE: Final = "storage.dump"
+FILES: Final = "storage-files.jsonl"
+FUNCTIONS: Final = "functions.jsonl"
+CONFIG: Final = "config.jsonl"
+OF_COMPONENT: Final[dict[Component, str]] = {
+    Component.ROLES: ROLES,
+    Component.AUTH: AUTH,
+    Component.STORAGE: STORAGE,
+    Component.FUNCTIONS: FUNCTIONS,
+    Component.CONFIG: CONFIG,
+}
+
+
+@dataclass(frozen=True)
+class HeldBackup:
+    """Hold what a backup has: its components, the contents of its archives, its catalogue."""
+
+    source: RestoreSource
+    components: frozenset[Component]
+    catalogue: Catalogue
+    entries: Mapping[str, tuple[Entry, ...]]
+
+    def part(self, name: str) -> PartSource:
+        """Return an archive beside the main one; nothing is recorded of one in no manifest."""
+        known = self.source.parts.get(name)
+        return known or PartSource(self.source.artefacts[name], None)
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Yield the lines of an artefact; none when there is no such one."""
+        file = self.source.artefacts.get(name)
+        return iter(()) if file is None else lines_of(file)
+
+    def items(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the objects that the lines of an artefact hold."""
+        return (parsed(line, name) for line in self.lines(name))
+
+
+def held_backup(
+    source: RestoreSource, wanted: tuple[Component, ...] | None, target: Target
+) -> HeldBackup:
+    """Look into a backup; InvalidRequest for a component that it does not hold."""
+    present = {c for c, name in OF_COMPONENT.items() if name in source.artefacts}
+    present.add(Component.DATABASE)
+    absent = sorted(set(wanted or ()) - present)
+    if absent:
+        raise InvalidRequest(
+            f"the backup does not hold the component {absent[0]}",
+            hint=f"It holds {', '.join(sorted(present))}.",
+            field="components",
+        )
+    file = source.artefacts.get(CATALOGUE)
+    chosen = frozenset(wanted or present)
+    archives = {
+        name: source.artefacts[name] for name in (AUTH, STORAGE) if name in source.artefacts
+    }
+    return HeldBackup(
+        source=source,
+        components=chosen,
+        catalogue=Catalogue() if file is None else read_catalogue(lines_of(file)),
+        entries={
+            "": target.entries(source.main),
+            **{name: target.entries(archive) for name, archive in archives.items()},
+        },
+    )
+
+
+def lines_of(file: RestoreFile) -> Iterator[str]:
+    """Yield the lines of a text, without their ends, however long it is."""
+    rest = b""
+    for chunk in file.open():
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() for line in whole if line)
+    if rest:
+        yield rest.decode()
