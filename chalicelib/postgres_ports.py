@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -360,14 +360,12 @@ class RestoreSource:
 
     @classmethod
     def described(
-        cls, manifest: Manifest, files: Sequence[RestoreFile], *, is_ours: bool
+        cls, manifest: Manifest, files: Mapping[str, RestoreFile], *, is_ours: bool
     ) -> RestoreSource:
-        """Return what a manifest describes; `files` are its artefacts, in its order."""
-        # a proven backup has the proof's reports among them
-        by_name = {one.name: file for one, file in zip(manifest.artefacts, files, strict=False)}
+        """Return what a manifest describes; `files` are those of its artefacts that are needed."""
         return cls(
-            main=files[0],
-            schema=by_name.get(SCHEMA_DUMP),
+            main=files[manifest.main.name],
+            schema=files.get(SCHEMA_DUMP),
             type=manifest.type,
             format=manifest.format,
             compression=manifest.compression,
@@ -376,7 +374,12 @@ class RestoreSource:
             counts=manifest.counts,
             is_ours=is_ours,
             blocks=manifest.blocks,
-            artefacts=by_name,
+            artefacts=files,
+            parts={
+                part.name: PartSource(files[part.name], part.counts, part.blocks)
+                for part in manifest.parts
+                if part.name in files
+            },
         )
 
     @property

@@ -47,15 +47,21 @@ def postgres_restorer(settings: Settings, scratch: Path, clock: Clock) -> Restor
     from chalicelib.engine.clients import Clients, default_folders
     from chalicelib.engine.restore.hold import RestorerSettings
     from chalicelib.engine.restore.restorer import PostgresRestorer
+    from chalicelib.services.restore_by_target import RestorerByTarget
 
     guard = PublicHosts(system_resolve, clock, threading.Event().wait)
-    return PostgresRestorer(
-        RestorerSettings(
-            clients=Clients(default_folders(settings.client_dirs)),
-            floor_policy=settings.floor_policy,
-            lock_timeout_s=settings.lock_timeout_s,
-            scratch_dir=scratch,
-            guard=guard if settings.guards_hosts else None,
-        ),
-        clock,
+    kept = RestorerSettings(
+        clients=Clients(default_folders(settings.client_dirs)),
+        floor_policy=settings.floor_policy,
+        lock_timeout_s=settings.lock_timeout_s,
+        scratch_dir=scratch,
+        guard=guard if settings.guards_hosts else None,
     )
+
+    def of_supabase() -> Restorer:
+        from chalicelib.engine.restore.workbench import PostgresWorkbench
+        from chalicelib.supabase.restore.restorer import SupabaseRestorer
+
+        return SupabaseRestorer(PostgresWorkbench(kept, clock))
+
+    return RestorerByTarget(PostgresRestorer(kept, clock), of_supabase)

@@ -25,6 +25,7 @@ from chalicelib.cli.output import print_json, print_record, text_of
 from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.restore_file import FileRestore, FileRestorer
 from chalicelib.cli.service import open_service
+from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import Conflict, HoldfastError, InvalidRequest
 from chalicelib.domain.restore import MAX_JOBS, Preflight, RestoreOptions, RestoreReport, options_of
 from chalicelib.services.run_restore import failure_of
@@ -63,6 +64,13 @@ class _Call:
 @click.option("--clean", is_flag=True, help="Drop first what the dump brings; needs --confirm.")
 @click.option("--confirm", "confirmation", metavar="HOST/DATABASE", help="Name of the target.")
 @click.option("--no-owner", is_flag=True, help="All belongs to the target's user, no grants.")
+@click.option(
+    "--component",
+    "components",
+    multiple=True,
+    type=click.Choice([one.value for one in Component]),
+    help="Only this part of a Supabase project; repeatable.",
+)
 @click.option("--jobs", type=click.IntRange(1, MAX_JOBS), default=1, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Only say what it would meet; changes nothing.")
 @click.option("--trust-archive", is_flag=True, help="Take a file without a signature of ours.")
@@ -94,6 +102,8 @@ def restore(
     manifest says, or the target's rows are not those of the dump.
     """
     call = _Call(invocation, what, target, fields, data, dry_run, as_json)
+    # an empty list of components would be none at all
+    call.fields["components"] = call.fields["components"] or None
     path = Path(what)
     if path.exists() or not is_id(what):
         return _restore_file(call, path, key, trust_archive=trust_archive)
@@ -106,6 +116,12 @@ def _restore_file(call: _Call, path: Path, key: Path | None, *, trust_archive: b
             "a file is restored by this machine, which knows no projects",
             hint="Give the target's URL or env:NAME.",
             field="target",
+        )
+    if call.fields["components"]:
+        raise InvalidRequest(
+            "a file is the database alone, without other components",
+            hint="Restore the backup of the service by its id into project:ID.",
+            field="components",
         )
     settings = call.invocation.settings(call.data)
     wanted = FileRestore(
@@ -195,6 +211,7 @@ def _preflight_lines(found: Preflight) -> list[str]:
 def _report_lines(report: RestoreReport) -> list[str]:
     lines = [f"restored {sum(report.restored.values())} objects"] if report.restored else []
     lines += [f"skipped: {note.what}: {note.message}" for note in report.skipped]
+    lines += [f"by hand: {note.what}: {note.message}. {note.advice}" for note in report.by_hand]
     lines += [f"ignored: {note.what}: {note.message} ({note.advice})" for note in report.ignored]
     lines += [f"error: {note.what}: {note.message}. {note.advice}" for note in report.errors]
     compared = report.comparison

@@ -105,11 +105,11 @@ def _unknown(path: Path) -> RestoreSource:
 
 def _described(path: Path, manifest: Manifest, watch: ViewWatch, *, is_ours: bool) -> RestoreSource:
     _compare(manifest.main, path, watch)
-    files = [_file(path)]
+    files = {manifest.main.name: _file(path)}
     if len(manifest.artefacts) > 1:
         schema = sidecar.schema_path(path)
         _compare(manifest.artefacts[1], schema, watch)
-        files.append(_file(schema))
+        files[manifest.artefacts[1].name] = _file(schema)
     return RestoreSource.described(manifest, files, is_ours=is_ours)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.domain import restore_moves
-from chalicelib.domain.backup import Backup, BackupType, Chore, Format, Status
+from chalicelib.domain.backup import Backup, BackupType, Chore, Component, Format, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import (
     Conflict,
@@ -174,6 +174,7 @@ class Restores:
         endpoint = self._endpoint(new)
         self.check(endpoint)
         require_confirmation(new.options, endpoint)
+        self._require_components(new)
         if backup.format is Format.PLAIN and not _fits_script(backup, new.options):
             raise Unsupported(
                 "a plain backup can only be restored as a whole, and without clean",
@@ -181,10 +182,24 @@ class Restores:
             )
         return backup
 
+    def _require_components(self, new: NewRestore) -> None:
+        wanted = set(new.options.components or ()) - {Component.DATABASE}
+        if not wanted:
+            return
+        if isinstance(new.target, Connection) or self._project(new.target).supabase is None:
+            raise Unsupported(
+                f"the target is no Supabase project and takes no {min(wanted)}",
+                hint="Leave the components out to restore the database alone, or restore into a "
+                "project of kind supabase.",
+            )
+
+    def _project(self, project_id: str) -> Project:
+        return self.ledger.catalog.get(Project, project_id)
+
     def _endpoint(self, new: NewRestore) -> Endpoint:
         if isinstance(new.target, Connection):
             return new.target.endpoint
-        return self.ledger.catalog.get(Project, new.target).endpoint
+        return self._project(new.target).endpoint
 
     def _keep_password(self, new: NewRestore, name: str) -> None:
         if isinstance(new.target, Connection):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from chalicelib.api.requests.fields import Body, PageQuery, RecordId
 from chalicelib.api.requests.projects import ConnectionFields
-from chalicelib.domain.backup import Status
+from chalicelib.domain.backup import Component, Status
 from chalicelib.domain.restore import (
     MAX_JOBS,
     ObjectName,
@@ -39,7 +39,8 @@ class RestoreRequest(Body):
 
     Tables are written as PostgreSQL prints them: `public.orders`, `"odd.schema"."Name"`. `clean`
     drops what the backup brings before it restores; it needs `confirmation`, which names the
-    target as `host/database`.
+    target as `host/database`. `components` say what a Supabase project gets; without them it is all
+    that the backup holds.
     """
 
     model_config = ConfigDict(
@@ -64,6 +65,7 @@ class RestoreRequest(Body):
     confirmation: Annotated[str, Field(min_length=1, max_length=600)] | None = None
     no_owner: bool = False
     jobs: Annotated[int, Field(ge=1, le=MAX_JOBS), WHOLE] = 1
+    components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)] | None = None
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreSource
 from chalicelib.restore_ports import Entry, Target
-from chalicelib.supabase.restore.catalogue import Catalogue, parsed, read_catalogue
+from chalicelib.supabase.restore.catalogue import Catalogue, Extension, parsed, read_catalogue
+from chalicelib.supabase.restore.roles import NAME, unquoted
 
 ROLES: Final = "roles.sql"
 CATALOGUE: Final = "catalogue.jsonl"
@@ -19,6 +21,7 @@ STORAGE: Final = "storage.dump"
 FILES: Final = "storage-files.jsonl"
 FUNCTIONS: Final = "functions.jsonl"
 CONFIG: Final = "config.jsonl"
+_EXTENSION: Final = re.compile(rf"CREATE EXTENSION IF NOT EXISTS {NAME} WITH SCHEMA {NAME};")
 OF_COMPONENT: Final[dict[Component, str]] = {
     Component.ROLES: ROLES,
     Component.AUTH: AUTH,
@@ -67,17 +70,29 @@ def held_backup(
         )
     file = source.artefacts.get(CATALOGUE)
     chosen = frozenset(wanted or present)
+    main = target.entries(source.main)
     archives = {
         name: source.artefacts[name] for name in (AUTH, STORAGE) if name in source.artefacts
     }
     return HeldBackup(
         source=source,
         components=chosen,
-        catalogue=Catalogue() if file is None else read_catalogue(lines_of(file)),
+        catalogue=catalogue_of(main) if file is None else read_catalogue(lines_of(file)),
         entries={
-            "": target.entries(source.main),
+            "": main,
             **{name: target.entries(archive) for name, archive in archives.items()},
         },
+    )
+
+
+def catalogue_of(entries: Sequence[Entry]) -> Catalogue:
+    """Return what can be known of a plain database, whose backup has no catalogue."""
+    found = (_EXTENSION.match(one.definition) for one in entries if one.kind == "EXTENSION")
+    return Catalogue(
+        extensions=tuple(
+            Extension(unquoted(one[1]), unquoted(one[2]), "") for one in found if one is not None
+        ),
+        secured=tuple((e.schema, e.name) for e in entries if e.kind == "ROW SECURITY"),
     )
 
 

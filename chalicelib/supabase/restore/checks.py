@@ -113,7 +113,7 @@ def _probe(
     target: Target, name: tuple[str, str], role: str, *, may_see: bool, tally: Tally
 ) -> None:
     table = ".".join(map(quoted, name))
-    question = f"SELECT EXISTS (SELECT FROM {table})"  # noqa: S608 - names, quoted
+    question = f"SELECT EXISTS (SELECT FROM {table})"
     found = target.probe(role, claims_of(role), question)
     what = f"{'.'.join(name)} as {role} sees it"
     tally.checked["visitors"] += 1

@@ -12,6 +12,7 @@ Whatever the target refuses ends it after its step: what follows would only fail
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from chalicelib.supabase.restore.roles import RolePlan, quoted
 from chalicelib.supabase.restore.tally import Tally
 
 REFUSED: Final = "Restore as the role postgres of a new project."
+HISTORY: Final = "supabase_migrations.schema_migrations"
 SET_OPTION_SINCE: Final = 16
 TO_LOG_IN: Final = "Set it with ALTER ROLE … PASSWORD: no backup holds passwords of roles."
 PAUSED: Final = "Start it with: SELECT cron.alter_job({}, active := true)"
@@ -167,6 +169,22 @@ def schedule(target: Target, backup: HeldBackup, tally: Tally) -> None:
                 tally.leave(what, "it is paused", PAUSED.format("its jobid"))
             else:
                 tally.refuse(what, refused, "Make it by hand.")
+
+
+def note_history(target: Target, backup: HeldBackup, tally: Tally) -> None:
+    """Bring the history of the user's own migrations where the target has a table for it."""
+    rows = backup.catalogue.migrations
+    if not rows:
+        return
+    documents = _literal(json.dumps(rows))
+    refused = target.attempt(
+        f"INSERT INTO {HISTORY} SELECT r.* FROM"
+        f" json_populate_recordset(NULL::{HISTORY}, {documents}) AS r ON CONFLICT DO NOTHING"
+    )
+    if refused is None:
+        tally.restored["MIGRATION"] += len(rows)
+    else:
+        tally.leave("history of migrations", refused, "Run supabase migration repair.")
 
 
 def end_loans(target: Target, ends: Sequence[str], plan: RolePlan, tally: Tally) -> None:

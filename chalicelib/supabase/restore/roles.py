@@ -13,9 +13,9 @@ from typing import Final
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.supabase import is_reserved_role
 
-_NAME: Final = r'((?:U&)?"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
-_ROLE: Final = re.compile(rf"(CREATE|ALTER|COMMENT ON) ROLE {_NAME}(.*);")
-_MEMBERSHIP: Final = re.compile(rf"GRANT {_NAME} TO {_NAME}(.*);")
+NAME: Final = r'((?:U&)?"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
+_ROLE: Final = re.compile(rf"(CREATE|ALTER|COMMENT ON) ROLE {NAME}(.*);")
+_MEMBERSHIP: Final = re.compile(rf"GRANT {NAME} TO {NAME}(.*);")
 _SETTING: Final = re.compile(r"(?: IN DATABASE .*)? (?:SET|RESET) ")
 _HARD: Final = re.compile(r" (?:NO)?(?:SUPERUSER|REPLICATION|BYPASSRLS)\b")
 _LOGIN: Final = re.compile(r"\bLOGIN\b")
@@ -87,11 +87,11 @@ def _is_setting(line: str) -> bool:
 
 def _step(line: str) -> RoleStep:
     if found := _MEMBERSHIP.fullmatch(line):
-        return RoleStep(line, _plain(found[2]))
+        return RoleStep(line, unquoted(found[2]))
     found = _ROLE.fullmatch(line)
     if found is None:
         raise IntegrityFailed("a line of roles.sql is no statement about a role")
-    role = _plain(found[2])
+    role = unquoted(found[2])
     if found[1] != "CREATE":
         return RoleStep(line, role, fallback=_easier(line))
     if is_reserved_role(role):
@@ -105,7 +105,8 @@ def _easier(line: str) -> str | None:
     return easier if easier != line and not _is_setting(line) else None
 
 
-def _plain(name: str) -> str:
+def unquoted(name: str) -> str:
+    """Return the name that an identifier of SQL stands for."""
     if not name.endswith('"'):
         return name
     inner = name.removeprefix("U&")[1:-1].replace('""', '"')

@@ -1,0 +1,227 @@
+"""Give a project its files back: many at once, each hashed on its way in and read back.
+
+Storage's own interface takes them, for it alone writes where the platform looks for bytes. It gives
+every upload a new version and an owner of its own; what the row said before is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+
+from chalicelib.domain.errors import (
+    IntegrityFailed,
+    PermissionDenied,
+    SourceLost,
+    SourceUnreachable,
+)
+from chalicelib.domain.storage_file import StorageFile
+from chalicelib.supabase.restore.tally import Tally
+
+IN_FLIGHT: Final = 16
+WAITING: Final = 2 * IN_FLIGHT
+TICK_S: Final = 0.25
+TRIES: Final = 5
+PAUSE_S: Final = 0.5
+MAX_PAUSE_S: Final = 30.0
+TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+REFUSED: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+_UNTYPED: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Say where files go; `pause` waits some seconds, and is what a test shortens."""
+
+    url: str
+    key: str = field(repr=False)
+    pause: Callable[[float], object] = threading.Event().wait
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        return {"authorization": f"Bearer {self.key}", "apikey": self.key}
+
+    def require_open(self) -> None:
+        """Ask for the buckets; PermissionDenied for the key, SourceUnreachable for silence."""
+        try:
+            answer = httpx.get(f"{self.url}/bucket", headers=self.headers, timeout=TIMEOUT)
+        except httpx.TransportError as error:
+            raise SourceUnreachable("Storage of the target project does not answer") from error
+        if not answer.is_success:
+            raise PermissionDenied(
+                f"Storage of the target project refused the key with status {answer.status_code}",
+                hint="Give the service_role key of the project that is restored into.",
+            )
+
+
+def upload(
+    door: Door,
+    files: Iterable[StorageFile],
+    open_file: Callable[[str], Iterator[bytes]],
+    tally: Tally,
+    look: Callable[[], None],
+) -> None:
+    """Upload the files that the backup holds, in constant memory; list those it does not.
+
+    Raises IntegrityFailed when a stored file is not what its listing says, SourceLost when the
+    platform does not take one, and whatever `look` raises, which is called several times a second.
+    """
+    with (
+        httpx.Client(timeout=TIMEOUT, limits=_limits(), headers=door.headers) as client,
+        ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="holdfast-upload") as pool,
+    ):
+        uploader = Uploader(client, door, open_file)
+        pending: set[Future[str]] = set()
+        try:
+            for file in files:
+                if file.key is None:
+                    what = f"file {file.bucket}/{file.name}"
+                    tally.skip(what, f"the backup does not hold it: {file.missing}")
+                    continue
+                pending.add(pool.submit(uploader.bring, file))
+                while len(pending) >= WAITING:
+                    pending = _some_done(pending, tally, look)
+            while pending:
+                pending = _some_done(pending, tally, look)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class Uploader:
+    """Bring single files; several threads may use it at once."""
+
+    def __init__(
+        self, client: httpx.Client, door: Door, open_file: Callable[[str], Iterator[bytes]]
+    ) -> None:
+        """Keep the parts."""
+        self._client = client
+        self._door = door
+        self._open = open_file
+
+    def bring(self, file: StorageFile) -> str:
+        """Upload a file and return the SHA-256 of what can be read back, empty when it is equal."""
+        url = f"{self._door.url}/object/{address_of(file)}"
+        self._patiently(file, lambda: self._put(file, url))
+        found = self._patiently(file, lambda: self._digest(url))
+        return "" if found == file.sha256 else f"{file.bucket}/{file.name}"
+
+    def _put(self, file: StorageFile, url: str) -> str:
+        hashed = Hashed(self._open(file.key or ""))
+        headers = {
+            "x-upsert": "true",
+            "content-type": file.content_type or _UNTYPED,
+            "content-length": str(file.size_bytes or 0),
+        }
+        headers |= {"cache-control": file.cache_control} if file.cache_control else {}
+        answer = self._client.post(url, headers=headers, content=iter(hashed))
+        answer.raise_for_status()
+        if hashed.digest() != file.sha256:
+            raise IntegrityFailed(
+                f"the stored file {file.key} does not have the checksum of its listing",
+                hint="Do not use this backup; restore another one.",
+            )
+        return hashed.digest()
+
+    def _digest(self, url: str) -> str:
+        with self._client.stream("GET", url) as answer:
+            answer.raise_for_status()
+            return Hashed(answer.iter_bytes()).exhausted()
+
+    def _patiently(self, file: StorageFile, work: Callable[[], str]) -> str:
+        """Do it again after what passes by itself, not for ever."""
+        pause_s = PAUSE_S
+        for left in reversed(range(TRIES)):
+            try:
+                return work()
+            except httpx.HTTPStatusError as error:
+                if left == 0 or error.response.status_code not in _PASSING:
+                    raise _refusal(file, error.response) from error
+                asked = error.response.headers.get("retry-after", "")
+                pause_s = min(float(asked) if asked.isdigit() else pause_s * 2, MAX_PAUSE_S)
+            except httpx.TransportError as error:
+                if left == 0:
+                    raise _unreached(file) from error
+                pause_s = min(pause_s * 2, MAX_PAUSE_S)
+            self._door.pause(pause_s)
+        raise _unreached(file)
+
+
+class Hashed:
+    """Pass chunks on while their hash adds up."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        """Begin with nothing."""
+        self._chunks = chunks
+        self._sha256 = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the chunks."""
+        for chunk in self._chunks:
+            self._sha256.update(chunk)
+            yield chunk
+
+    def digest(self) -> str:
+        """Return the hash of what went by."""
+        return self._sha256.hexdigest()
+
+    def exhausted(self) -> str:
+        """Read to the end and return the hash."""
+        for _ in self:
+            pass
+        return self.digest()
+
+
+def address_of(file: StorageFile) -> str:
+    """Return bucket and name as a path, whatever letters they hold.
+
+    A name may have dots and empty pieces that a client would tidy away: so dots alone are escaped.
+    """
+    pieces = [quote(piece, safe="") for piece in (file.bucket, *file.name.split("/"))]
+    return "/".join(p.replace(".", "%2E") if p.strip(".") == "" else p for p in pieces)
+
+
+def _some_done(
+    pending: set[Future[str]], tally: Tally, look: Callable[[], None]
+) -> set[Future[str]]:
+    done, left = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
+    look()
+    for future in done:
+        if differing := future.result():
+            tally.differ(f"file {differing}", "the bytes of the backup", "others")
+        tally.restored["FILE"] += 1
+        tally.checked["files"] += 1
+    return left
+
+
+def _limits() -> httpx.Limits:
+    return httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
+
+
+def _refusal(file: StorageFile, answer: httpx.Response) -> PermissionDenied | SourceLost:
+    where = f"file {file.bucket}/{file.name}"
+    if answer.status_code in REFUSED:
+        return PermissionDenied(
+            f"Storage refused the key for {where}",
+            hint="Give the service_role key of the project that is restored into.",
+        )
+    return SourceLost(
+        f"Storage did not take {where}: it answered {answer.status_code}",
+        hint="Look whether its bucket allows files of that size and type.",
+    )
+
+
+def _unreached(file: StorageFile) -> SourceLost:
+    return SourceLost(
+        f"Storage could not be reached for file {file.bucket}/{file.name}",
+        hint="Look at the platform's status, then restore into a new project.",
+    )
