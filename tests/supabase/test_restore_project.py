@@ -114,15 +114,14 @@ def test_the_target_has_what_the_source_has(restored: Restored, question: str) -
 
 
 def test_a_new_user_of_the_target_fires_the_users_own_trigger(restored: Restored) -> None:
-    with restored.target.admin_session() as session:
-        session.execute(
-            "INSERT INTO auth.users (id, email)"
-            " VALUES ('99999999-0000-4000-8000-000000000000', 'new@example.org')"
-        )
+    new = "99999999-0000-4000-8000-000000000000"
+    joining = "INSERT INTO auth.users (id, email) VALUES (%s, 'new@example.org')"
+    with restored.target.admin_session() as session, session.transaction(force_rollback=True):
+        session.execute(joining.encode(), (new,))
 
-    found = asked(restored.target, "SELECT handle FROM profiles WHERE id::text LIKE '99999999%'")
+        found = session.execute(b"SELECT handle FROM public.profiles WHERE id = %s", (new,))
 
-    assert found == [("new",)]
+        assert found.fetchall() == [("new",)]
 
 
 def test_no_trigger_fired_while_users_were_restored(restored: Restored) -> None:

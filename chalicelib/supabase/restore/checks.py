@@ -14,7 +14,7 @@ from typing import Final
 from chalicelib.restore_ports import Entry, Target
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import Choice
-from chalicelib.supabase.restore.roles import quoted
+from chalicelib.supabase.restore.roles import quoted, unquoted
 from chalicelib.supabase.restore.tally import Tally
 
 VISITORS: Final = ("anon", "authenticated")
@@ -77,11 +77,12 @@ def granted(entries: Iterable[Entry]) -> Grants:
     for entry in entries:
         if entry.kind != "ACL" or not entry.name.startswith("TABLE "):
             continue
-        table = entry.name.removeprefix("TABLE ")
+        table = unquoted(entry.name.removeprefix("TABLE "))
         for privileges, role in _GRANT.findall(entry.definition):
             if role in API_ROLES:
-                names = privileges.replace(" ", "").split(",")
-                grants.setdefault((entry.schema, table, role), set()).update(names)
+                grants.setdefault((entry.schema, table, role), set()).update(
+                    privileges.replace(" ", "").split(",")
+                )
     return {key: frozenset(names) for key, names in grants.items()}
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from chalicelib.domain.backup import Component, SourceCounts
 from chalicelib.domain.errors import Conflict, HoldfastError, PermissionDenied, VersionUnsupported
-from chalicelib.domain.restore import MAX_NOTES, Note, Preflight, Problem
+from chalicelib.domain.restore import MAX_NOTES, Preflight, Problem
 from chalicelib.restore_ports import Entry
 from chalicelib.supabase.restore.backup import AUTH, STORAGE, HeldBackup
 from chalicelib.supabase.restore.choice import Choice, owners_of
@@ -173,11 +173,6 @@ def _warnings(facts: ProjectFacts, backup: HeldBackup, plan: Plan) -> Iterator[s
 
 def _brings_cron(backup: HeldBackup) -> bool:
     return any(one.name == "pg_cron" for one in backup.catalogue.extensions)
-
-
-def skipped_notes(plan: Plan) -> tuple[Note, ...]:
-    """Return what is left out, and what came without its owner."""
-    return (*plan.choice.skipped, *plan.choice.disowned)[:MAX_NOTES]
 
 
 def _thing(entry: Entry) -> tuple[str, str, str]:

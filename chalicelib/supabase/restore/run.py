@@ -89,7 +89,7 @@ class Run:
         yield "config", Component.CONFIG, self._config
 
     def _extensions(self) -> None:
-        self.tally.skipped += preflight.skipped_notes(self._choice)
+        self.tally.skipped += [*self._choice.skipped, *self._choice.disowned]
         database.make_extensions(self._target, self._backup, self._facts, self.tally)
 
     def _make_roles(self) -> None:
