@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from chalicelib.domain.backup import Backup, BackupOptions, Status
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project, ProjectKind
-from chalicelib.domain.record import Insert
+from chalicelib.domain.record import Insert, Replace
 from chalicelib.domain.supabase import Reached
 from chalicelib.local.supabase.stand_in import SupabaseStandIn
 from chalicelib.services.backups import NewBackup
@@ -53,15 +56,6 @@ class Desk:
         """Return what was sealed."""
         return self.services.backup_runner("reader").seal.manifest(backup)
 
-    def plain(self) -> Desk:
-        """Return the desk with the database alone as a project of the usual kind."""
-        fields = {"id": self.services.ledger.ids.new(), "supabase": None, "revision": 0}
-        made = self.project.model_copy(update=fields)
-        secrets = self.services.adapters.secrets
-        secrets.put(made.secret_name, secrets.get(self.project.secret_name))
-        self.services.ledger.catalog.commit([Insert(made)])
-        return replace(self, project=made)
-
     def changed(self, **settings: object) -> Desk:
         """Return the desk with another project, which has other settings of the platform."""
         assert self.project.supabase is not None
@@ -94,3 +88,29 @@ def desk_of(data: Path, stand_in: SupabaseStandIn) -> Desk:
     secrets.put(project.storage_key_name, stand_in.service_key)
     services.ledger.catalog.commit([Insert(project)])
     return Desk(services, project)
+
+
+def add_project(desk: Desk, stand_in: SupabaseStandIn, **settings: object) -> Desk:
+    """Return a desk of the same service with another stand-in as its project."""
+    beside = desk.changed(ref=stand_in.ref, api_url=stand_in.api_url, **settings)
+    endpoint = stand_in.connection.endpoint
+    secrets, ledger = desk.services.adapters.secrets, desk.services.ledger
+    secrets.put(beside.project.secret_name, stand_in.connection.password)
+    secrets.put(beside.project.token_name, stand_in.access_token)
+    secrets.put(beside.project.storage_key_name, stand_in.service_key)
+    moved = ledger.apply(
+        Project,
+        beside.project.id,
+        lambda p: (Replace(p.model_copy(update={"endpoint": endpoint})),),
+    )
+    return replace(beside, project=moved)
+
+
+@contextmanager
+def beside(work: threading.Thread) -> Iterator[None]:
+    """Run a thread while the block runs, and wait for its end."""
+    work.start()
+    try:
+        yield
+    finally:
+        work.join()

@@ -9,18 +9,16 @@ from typing import Any, Final
 
 from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.role_statements import ROLES
 from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreSource
 from chalicelib.restore_ports import Entry, Target
+from chalicelib.supabase.catalogue_queries import CATALOGUE
+from chalicelib.supabase.config import CONFIG
+from chalicelib.supabase.functions import FUNCTIONS
+from chalicelib.supabase.parts import AUTH, STORAGE
 from chalicelib.supabase.restore.catalogue import Catalogue, Extension, parsed, read_catalogue
 from chalicelib.supabase.restore.roles import NAME, unquoted
 
-ROLES: Final = "roles.sql"
-CATALOGUE: Final = "catalogue.jsonl"
-AUTH: Final = "auth.dump"
-STORAGE: Final = "storage.dump"
-FILES: Final = "storage-files.jsonl"
-FUNCTIONS: Final = "functions.jsonl"
-CONFIG: Final = "config.jsonl"
 _EXTENSION: Final = re.compile(rf"CREATE EXTENSION IF NOT EXISTS {NAME} WITH SCHEMA {NAME};")
 OF_COMPONENT: Final[dict[Component, str]] = {
     Component.ROLES: ROLES,

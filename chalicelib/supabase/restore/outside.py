@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.domain.backup import Component
-from chalicelib.domain.errors import HoldfastError, InvalidRequest
+from chalicelib.domain.errors import HoldfastError, InvalidRequest, Unsupported
+from chalicelib.domain.supabase import StorageAccess
 from chalicelib.postgres_ports import PlatformTarget
+from chalicelib.supabase.config import CONFIG
 from chalicelib.supabase.management import FUNCTIONS, ManagementApi, Question
 from chalicelib.supabase.restore import services
-from chalicelib.supabase.restore.backup import CONFIG, HeldBackup
+from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.upload import Door
 
 
@@ -25,14 +27,19 @@ class Outside:
 
     def door(self) -> Door:
         """Return the way to Storage."""
-        key = self.platform.storage_key
+        settings, key = self.platform.settings, self.platform.storage_key
+        if settings.storage_access is not StorageAccess.REST:
+            raise Unsupported(
+                "files are restored by Storage's REST interface only",
+                hint="Set the target project to rest and give it its service_role key.",
+            )
         if key is None:
             raise InvalidRequest(
                 "the target project has no key to its Storage",
                 hint="Give the project its service_role key, or leave out the component storage.",
                 field="storage_key",
             )
-        return Door(self.platform.settings.storage_url, key, self.pause)
+        return Door(settings.storage_url, key, self.pause)
 
     def management(self) -> ManagementApi:
         """Return the Management API."""

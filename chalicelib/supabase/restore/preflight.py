@@ -15,7 +15,8 @@ from chalicelib.domain.backup import Component, SourceCounts
 from chalicelib.domain.errors import Conflict, HoldfastError, PermissionDenied, VersionUnsupported
 from chalicelib.domain.restore import MAX_NOTES, Preflight, Problem
 from chalicelib.restore_ports import Entry
-from chalicelib.supabase.restore.backup import AUTH, STORAGE, HeldBackup
+from chalicelib.supabase.parts import AUTH, STORAGE
+from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import Choice, owners_of
 from chalicelib.supabase.restore.facts import ProjectFacts
 from chalicelib.supabase.restore.roles import RolePlan

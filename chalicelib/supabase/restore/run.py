@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from chalicelib.domain.backup import Component
-from chalicelib.domain.storage_file import parse_file
+from chalicelib.domain.role_statements import ROLES
+from chalicelib.domain.storage_file import FILES, parse_file
 from chalicelib.restore_ports import Target, ids_of
+from chalicelib.supabase.parts import AUTH, STORAGE
 from chalicelib.supabase.restore import checks, database, preflight, services, storage
-from chalicelib.supabase.restore.backup import AUTH, FILES, ROLES, STORAGE, HeldBackup
+from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import ROWS, Choice, World, choose
 from chalicelib.supabase.restore.facts import ProjectFacts, project_facts
 from chalicelib.supabase.restore.outside import Outside

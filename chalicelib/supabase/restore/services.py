@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chalicelib.domain.errors import HoldfastError
+from chalicelib.supabase.config import CONFIG
+from chalicelib.supabase.functions import FUNCTIONS
 from chalicelib.supabase.management import FUNCTIONS_WRITE, ManagementApi, Question, Scope
-from chalicelib.supabase.restore.backup import CONFIG, FUNCTIONS, HeldBackup
+from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.tally import Tally
 
 TYPE_IT: Final = "Set it in the project's dashboard: no backup can hold it."
@@ -83,7 +85,7 @@ def deploy_functions(api: ManagementApi, backup: HeldBackup, tally: Tally) -> No
         except HoldfastError as error:
             tally.refuse(f"function {slug}", error.message, error.hint)
         else:
-            tally.restored["FUNCTION"] += 1
+            tally.restored["EDGE FUNCTION"] += 1
 
 
 def form_of(function: Mapping[str, Any]) -> list[Part]:

@@ -1,0 +1,251 @@
+"""A restore into a project says beforehand what it would meet, and changes nothing until then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chalicelib.domain.backup import Component
+from chalicelib.domain.errors import (
+    Conflict,
+    HoldfastError,
+    IntegrityFailed,
+    InvalidRequest,
+    Unsupported,
+)
+from chalicelib.domain.restore import Preflight, RestoreOptions, Selection, TargetState
+from chalicelib.domain.storage_file import FILES
+from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
+from chalicelib.postgres_ports import PlatformTarget, RestoreSource
+from tests.support.dumping import Bystander
+from tests.support.supabase import running_stand_in
+from tests.support.supabase_restores import Restoring, backup_of, changed, request_of, without
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+USER = "INSERT INTO auth.users (id) VALUES ('11111111-0000-4000-8000-000000000000')"
+BUCKET = "INSERT INTO storage.buckets (id, name) VALUES ('avatars', 'avatars')"
+IN_THE_WAY = [
+    ([USER], ["DELETE FROM auth.users"], "the target already has rows in auth.users"),
+    (
+        ["CREATE TABLE public.hens (id int)", "ALTER TABLE hens OWNER TO postgres"],
+        ["DROP TABLE public.hens"],
+        "the target already has table public.hens",
+    ),
+    (
+        ["ALTER TABLE auth.users RENAME phone TO telephone"],
+        ["ALTER TABLE auth.users RENAME telephone TO phone"],
+        "table auth.users of the target lacks the column phone",
+    ),
+    (
+        ["ALTER TABLE auth.identities RENAME TO logins"],
+        ["ALTER TABLE auth.logins RENAME TO identities"],
+        "the target has no table auth.identities",
+    ),
+    (
+        ["REVOKE INSERT ON auth.sessions FROM postgres"],
+        ["GRANT INSERT ON auth.sessions TO postgres"],
+        "user postgres may not write table auth.sessions",
+    ),
+    (
+        ["REVOKE SET ON PARAMETER session_replication_role FROM postgres"],
+        ["GRANT SET ON PARAMETER session_replication_role TO postgres"],
+        "user postgres may not keep triggers from firing",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[SupabaseStandIn]:
+    """Run a project that holds nothing of anybody's."""
+    scopes = StandInOptions(ref="zyxwvutsrqponmlkjihg")
+    with running_stand_in(options=scopes) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> RestoreSource:
+    """Back up a filled project once."""
+    with running_stand_in() as source:
+        source.seed(users=2, files=2)
+        return backup_of(source, tmp_path_factory.mktemp("backup"))
+
+
+@pytest.fixture
+def restoring(tmp_path: Path) -> Restoring:
+    return Restoring(tmp_path)
+
+
+@contextmanager
+def as_admin(target: SupabaseStandIn, before: list[str], after: list[str]) -> Iterator[None]:
+    with target.admin_session() as session:
+        session.execute("SET search_path = public")
+        for statement in before:
+            session.execute(statement.encode())
+        try:
+            yield
+        finally:
+            session.execute("SET storage.allow_delete_query = 'true'")
+            for statement in after:
+                session.execute(statement.encode())
+
+
+def messages(preflight: Preflight) -> list[str]:
+    return [problem.message for problem in preflight.problems]
+
+
+def test_a_new_project_is_ready(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    found = restoring.preflight(backup, target)
+
+    assert messages(found) == []
+    assert found.objects["TABLE"] >= 5
+    assert "users stay signed in only under the JWT secret of the source" in found.warnings
+
+
+@pytest.mark.parametrize(("before", "after", "told"), IN_THE_WAY, ids=lambda v: str(v)[:40])
+def test_what_is_in_the_way_is_told_and_nothing_is_touched(
+    backup: RestoreSource,
+    target: SupabaseStandIn,
+    restoring: Restoring,
+    *,
+    before: list[str],
+    after: list[str],
+    told: str,
+) -> None:
+    with as_admin(target, before, after):
+        found = restoring.preflight(backup, target)
+        with pytest.raises(HoldfastError):
+            restoring.restore(backup, target)
+
+    assert any(told in message for message in messages(found))
+    assert restoring.reached == []
+
+
+def test_a_component_that_is_left_out_is_not_in_the_way(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    with as_admin(target, [USER], ["DELETE FROM auth.users"]):
+        found = restoring.preflight(backup, target, Component.STORAGE)
+
+    assert messages(found) == []
+
+
+def test_an_owner_that_nobody_makes_is_told(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    foreign = without(backup, "roles.sql")
+
+    found = restoring.preflight(foreign, target)
+
+    assert messages(found) == []
+    assert any(
+        note.message == "the target does not have the role report_team" for note in found.skipped
+    )
+
+
+def test_a_missing_extension_is_told(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    line = {"kind": "extension", "name": "pg_unheard_of", "schema": "extensions", "version": "1"}
+    catalogue = b"".join(backup.artefacts["catalogue.jsonl"].open())
+    other = changed(backup, "catalogue.jsonl", catalogue + json.dumps(line).encode())
+
+    found = restoring.preflight(other, target)
+
+    assert messages(found) == ["the target's server does not have the extension pg_unheard_of"]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ("access_token", "the target project has no access token"),
+        ("storage_key", "the target project has no key to its Storage"),
+    ],
+)
+def test_a_key_that_nobody_gave_is_told(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring, lacking: str, told: str
+) -> None:
+    request = request_of(backup, target)
+    given = {"access_token": "token", "storage_key": "key", lacking: None}
+    platform = PlatformTarget(target.settings, given["access_token"], given["storage_key"])
+
+    found = restoring.restorer.preflight(replace(request, platform=platform), Bystander())
+
+    assert told in messages(found)
+
+
+def test_a_wrong_key_to_storage_is_told(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    request = request_of(backup, target, Component.STORAGE)
+    assert request.platform is not None
+    platform = replace(request.platform, storage_key="wrong")
+
+    found = restoring.restorer.preflight(replace(request, platform=platform), Bystander())
+
+    assert ["Storage of the target project refused the key" in m for m in messages(found)] == [True]
+
+
+def test_a_scope_that_the_token_lacks_is_named(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    target.platform.scopes = frozenset({"auth:read"})
+    try:
+        found = restoring.preflight(backup, target, Component.FUNCTIONS)
+    finally:
+        target.platform.scopes = None
+
+    assert ["edge_functions:read" in message for message in messages(found)] == [True]
+
+
+def test_a_component_that_the_backup_does_not_hold_is_refused(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    with pytest.raises(InvalidRequest, match="does not hold the component config"):
+        restoring.preflight(without(backup, "config.jsonl"), target, Component.CONFIG)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RestoreOptions(clean=True, confirmation="127.0.0.1/postgres"),
+        RestoreOptions(no_owner=True),
+        RestoreOptions(selection=Selection(schemas=("public",))),
+    ],
+    ids=["clean", "no_owner", "selection"],
+)
+def test_what_would_take_grants_away_is_refused(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring, options: RestoreOptions
+) -> None:
+    request = replace(request_of(backup, target), options=options)
+
+    with pytest.raises(Unsupported):
+        restoring.restorer.preflight(request, Bystander())
+
+
+def test_a_dump_of_rows_alone_is_refused(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    with pytest.raises(Conflict, match="type data"):
+        restoring.preflight(replace(backup, schema=backup.main), target)
+
+
+def test_a_file_that_is_not_what_its_listing_says_ends_the_restore(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    listing = b"".join(backup.artefacts[FILES].open())
+    first = json.loads(listing.splitlines()[0])
+    other = changed(backup, FILES, json.dumps({**first, "sha256": "0" * 64}).encode())
+    emptied = ["DELETE FROM storage.objects", "DELETE FROM storage.buckets"]
+
+    with as_admin(target, [], emptied), pytest.raises(IntegrityFailed, match="checksum"):
+        restoring.restore(other, target, Component.STORAGE)
+
+    assert restoring.reached == [TargetState.PARTIAL]
