@@ -223,6 +223,7 @@ class PostgresTarget:
         with self._session.cursor() as cursor, cursor.copy(statement) as copy:
             for piece in text:
                 copy.write(piece)
+                self._hold.pulse.fed_bytes += len(piece)
 
     def _command(self, application: Application, stage: Stage) -> Command:
         connection = self._request.connection

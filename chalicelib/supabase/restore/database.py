@@ -27,6 +27,7 @@ from chalicelib.supabase.restore.roles import RolePlan, quoted
 from chalicelib.supabase.restore.tally import Tally
 
 REFUSED: Final = "Restore as the role postgres of a new project."
+MAY_CREATE: Final = "SELECT pg_catalog.has_schema_privilege(%s, %s, 'CREATE')"
 HISTORY: Final = "supabase_migrations.schema_migrations"
 SET_OPTION_SINCE: Final = 16
 TO_LOG_IN: Final = "Set it with ALTER ROLE … PASSWORD: no backup holds passwords of roles."
@@ -75,6 +76,28 @@ def become_member(target: Target, roles: Sequence[str], tally: Tally) -> list[st
             ends.append(f"REVOKE {quoted(role)} FROM CURRENT_USER")
         else:
             tally.refuse(f"objects of role {role}", refused, "Restore as a member of that role.")
+    return ends
+
+
+def open_schemas(target: Target, entries: Sequence[Entry], world: World, tally: Tally) -> list[str]:
+    """Let owners create where their objects lie; return the statements that end that.
+
+    PostgreSQL gives nobody an object in a schema in which he could not have made it, and rights to
+    schemas come with all others, at the end.
+    """
+    places = sorted({(e.schema, e.owner) for e in entries if e.schema and owners_of([e])})
+    ends = []
+    for schema, owner in places:
+        if owner == world.user or world.is_superuser or not world.may_give_to(owner):
+            continue
+        if target.rows(MAY_CREATE, owner, schema) == [(True,)]:
+            continue
+        place = f"CREATE ON SCHEMA {quoted(schema)}"
+        refused = target.attempt(f"GRANT {place} TO {quoted(owner)}")
+        if refused is None:
+            ends.append(f"REVOKE {place} FROM {quoted(owner)}")
+        else:
+            tally.refuse(f"objects of {owner} in schema {schema}", refused, REFUSED)
     return ends
 
 
@@ -187,13 +210,11 @@ def note_history(target: Target, backup: HeldBackup, tally: Tally) -> None:
         tally.leave("history of migrations", refused, "Run supabase migration repair.")
 
 
-def end_loans(target: Target, ends: Sequence[str], plan: RolePlan, tally: Tally) -> None:
-    """Take back the memberships that only the restore needed."""
-    if not ends:
-        return
-    refused = target.attempt(*ends, *sorted(plan.memberships))
+def end_loans(target: Target, ends: Sequence[str], tally: Tally) -> None:
+    """Take back the rights that only the restore needed."""
+    refused = target.attempt(*ends) if ends else None
     if refused is not None:
-        tally.leave("memberships of the restoring role", refused, "Run: " + "; ".join(ends))
+        tally.leave("rights that the restore lent", refused, "Run: " + "; ".join(ends))
 
 
 def _creation(extension: Extension) -> tuple[str, ...]:

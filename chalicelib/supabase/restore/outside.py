@@ -39,7 +39,7 @@ class Outside:
                 hint="Give the project its service_role key, or leave out the component storage.",
                 field="storage_key",
             )
-        return Door(settings.storage_url, key, self.pause)
+        return Door(settings.storage_url, key, settings.is_local, self.pause)
 
     def management(self) -> ManagementApi:
         """Return the Management API."""

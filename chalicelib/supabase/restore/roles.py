@@ -47,11 +47,6 @@ class RolePlan:
         """The roles that will be made."""
         return frozenset(step.creates for step in self.steps if step.creates is not None)
 
-    @property
-    def memberships(self) -> frozenset[str]:
-        """The statements that grant one role to another."""
-        return frozenset(s.statement for s in self.steps if s.statement.startswith("GRANT "))
-
 
 def plan_roles(lines: Iterable[str], known: Collection[str]) -> RolePlan:
     """Return what to run where `known` roles are; IntegrityFailed for a line of another form."""

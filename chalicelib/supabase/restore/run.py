@@ -102,7 +102,12 @@ class Run:
         lent = database.lent_roles(self._choice, self._world, self._roles.created)
         self._ends = database.become_member(target, lent, tally)
         database.narrow_defaults(target, self._facts, tally)
-        database.bring(target, self._backup, self._choice.before, self._world, tally)
+        schemas = [entry for entry in self._choice.before if entry.kind == "SCHEMA"]
+        others = [entry for entry in self._choice.before if entry.kind != "SCHEMA"]
+        database.bring(target, self._backup, schemas, self._world, tally)
+        opened = database.open_schemas(target, others, self._world, tally)
+        database.bring(target, self._backup, others, self._world, tally)
+        database.end_loans(target, opened, tally)
 
     def _load_rows(self) -> None:
         database.load(self._target, self._backup, "", self._choice.rows, self.tally)
@@ -135,7 +140,7 @@ class Run:
         if tally.errors_total == 0:
             database.attach(target, backup, tally)
             database.schedule(target, backup, tally)
-        database.end_loans(target, self._ends, self._roles, tally)
+        database.end_loans(target, self._ends, tally)
         database.note_history(target, backup, tally)
 
     def _leave_to_people(self) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from chalicelib.domain.errors import (
+    Cancelled,
     IntegrityFailed,
     PermissionDenied,
     SourceLost,
@@ -43,17 +44,24 @@ class Door:
 
     url: str
     key: str = field(repr=False)
+    is_local: bool = False
     pause: Callable[[float], object] = threading.Event().wait
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """What every request carries."""
-        return {"authorization": f"Bearer {self.key}", "apikey": self.key}
+    def client(self) -> httpx.Client:
+        """Open as many ways as files may be under way."""
+        return httpx.Client(
+            timeout=TIMEOUT,
+            limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
+            headers={"authorization": f"Bearer {self.key}", "apikey": self.key},
+            # a proxy of the environment does not lead to this machine
+            trust_env=not self.is_local,
+        )
 
     def require_open(self) -> None:
         """Ask for the buckets; PermissionDenied for the key, SourceUnreachable for silence."""
         try:
-            answer = httpx.get(f"{self.url}/bucket", headers=self.headers, timeout=TIMEOUT)
+            with self.client() as client:
+                answer = client.get(f"{self.url}/bucket")
         except httpx.TransportError as error:
             raise SourceUnreachable("Storage of the target project does not answer") from error
         if not answer.is_success:
@@ -75,26 +83,37 @@ def upload(
     Raises IntegrityFailed when a stored file is not what its listing says, SourceLost when the
     platform does not take one, and whatever `look` raises, which is called several times a second.
     """
-    with (
-        httpx.Client(timeout=TIMEOUT, limits=_limits(), headers=door.headers) as client,
-        ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="holdfast-upload") as pool,
-    ):
+    pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="holdfast-upload")
+    with door.client() as client:
         uploader = Uploader(client, door, open_file)
-        pending: set[Future[str]] = set()
         try:
-            for file in files:
-                if file.key is None:
-                    what = f"file {file.bucket}/{file.name}"
-                    tally.skip(what, f"the backup does not hold it: {file.missing}")
-                    continue
-                pending.add(pool.submit(uploader.bring, file))
-                while len(pending) >= WAITING:
-                    pending = _some_done(pending, tally, look)
-            while pending:
-                pending = _some_done(pending, tally, look)
+            _all(pool, uploader, files, tally, look)
         except BaseException:
+            # whoever is under way notices at the next piece; nobody waits for a slow answer
+            uploader.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        pool.shutdown()
+
+
+def _all(
+    pool: ThreadPoolExecutor,
+    uploader: Uploader,
+    files: Iterable[StorageFile],
+    tally: Tally,
+    look: Callable[[], None],
+) -> None:
+    pending: set[Future[str]] = set()
+    for file in files:
+        if file.key is None:
+            what = f"file {file.bucket}/{file.name}"
+            tally.skip(what, f"the backup does not hold it: {file.missing}")
+            continue
+        pending.add(pool.submit(uploader.bring, file))
+        while len(pending) >= WAITING:
+            pending = _some_done(pending, tally, look)
+    while pending:
+        pending = _some_done(pending, tally, look)
 
 
 class Uploader:
@@ -107,6 +126,11 @@ class Uploader:
         self._client = client
         self._door = door
         self._open = open_file
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End what is under way soon, and begin nothing more."""
+        self._stopped.set()
 
     def bring(self, file: StorageFile) -> str:
         """Upload a file and return the SHA-256 of what can be read back, empty when it is equal."""
@@ -116,7 +140,7 @@ class Uploader:
         return "" if found == file.sha256 else f"{file.bucket}/{file.name}"
 
     def _put(self, file: StorageFile, url: str) -> str:
-        hashed = Hashed(self._open(file.key or ""))
+        hashed = Hashed(self._going_on(self._open(file.key or "")))
         headers = {
             "x-upsert": "true",
             "content-type": file.content_type or _UNTYPED,
@@ -135,7 +159,13 @@ class Uploader:
     def _digest(self, url: str) -> str:
         with self._client.stream("GET", url) as answer:
             answer.raise_for_status()
-            return Hashed(answer.iter_bytes()).exhausted()
+            return Hashed(self._going_on(answer.iter_bytes())).exhausted()
+
+    def _going_on(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._stopped.is_set():
+                raise Cancelled("the restore ended while a file was under way")
+            yield chunk
 
     def _patiently(self, file: StorageFile, work: Callable[[], str]) -> str:
         """Do it again after what passes by itself, not for ever."""
@@ -153,6 +183,8 @@ class Uploader:
                     raise _unreached(file) from error
                 pause_s = min(pause_s * 2, MAX_PAUSE_S)
             self._door.pause(pause_s)
+            if self._stopped.is_set():
+                break
         raise _unreached(file)
 
 
@@ -201,10 +233,6 @@ def _some_done(
         tally.restored["FILE"] += 1
         tally.checked["files"] += 1
     return left
-
-
-def _limits() -> httpx.Limits:
-    return httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
 
 
 def _refusal(file: StorageFile, answer: httpx.Response) -> PermissionDenied | SourceLost:

@@ -71,7 +71,7 @@ def server(storage: Storage) -> Iterator[StandInServer]:
 
 @pytest.fixture
 def door(server: StandInServer, storage: Storage) -> Door:
-    return Door(server.url, KEY, storage.pauses.append)
+    return Door(server.url, KEY, is_local=True, pause=storage.pauses.append)
 
 
 def content(key: str) -> bytes:
