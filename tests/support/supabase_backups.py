@@ -56,6 +56,15 @@ class Desk:
         """Return what was sealed."""
         return self.services.backup_runner("reader").seal.manifest(backup)
 
+    def plain(self) -> Desk:
+        """Return the desk with the database alone as a project of the usual kind."""
+        fields = {"id": self.services.ledger.ids.new(), "supabase": None, "revision": 0}
+        made = self.project.model_copy(update=fields)
+        secrets = self.services.adapters.secrets
+        secrets.put(made.secret_name, secrets.get(self.project.secret_name))
+        self.services.ledger.catalog.commit([Insert(made)])
+        return replace(self, project=made)
+
     def changed(self, **settings: object) -> Desk:
         """Return the desk with another project, which has other settings of the platform."""
         assert self.project.supabase is not None
