@@ -20,7 +20,7 @@ import pytest
 from tests.rehearsal.report import Recorder, Rehearsal, rehearsal_of, written
 
 HERE: Final = Path(__file__).parent
-CASES: Final = ("backups.py", "gates.py", "faults.py")
+CASES: Final = ("backups.py", "gates.py", "schedules.py", "faults.py", "secrets.py")
 CASE_TIMEOUT_S: Final = 300
 """The first case also waits for everything to be installed."""
 

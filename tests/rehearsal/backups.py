@@ -128,17 +128,3 @@ def test_a_sweep_finds_nothing_that_it_cannot_mend(installation: Installation) -
     found = installation.invoke("sweeper", SWEEP)
 
     assert all(isinstance(count, int) for count in found.values())
-
-
-def test_a_schedule_fires_and_its_backup_completes(
-    installation: Installation, nightly: str
-) -> None:
-    def look() -> list[dict[str, object]]:
-        found = shown(installation.api.get("/v1/backups", params={"schedule": nightly}))
-        return list(found["items"])
-
-    (backup, *_) = until(look, bool)
-    installation.api.delete(f"/v1/schedules/{nightly}").raise_for_status()
-
-    done = ended(installation, f"/v1/backups/{backup['id']}")
-    assert (error_of(done), done["trigger"]) == ("completed/", "scheduled")

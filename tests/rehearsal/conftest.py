@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -30,13 +31,14 @@ SAMPLE: Final = (
 
 
 @pytest.fixture(scope="session")
-def installation(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Installation]:
+def installation(pytestconfig: pytest.Config) -> Iterator[Installation]:
     """Deploy once; what one case does to it, that case undoes."""
     if not runtime_client_is_here():
         pytest.skip("NOT REHEARSED: awslambdaric is missing")
-    with deployed(tmp_path_factory.mktemp("rehearsal")) as made:
+    with (
+        tempfile.TemporaryDirectory(prefix="rehearsal-", ignore_cleanup_errors=True) as folder,
+        deployed(Path(folder)) as made,
+    ):
         python = ".".join(map(str, made.package.interpreter.version))
         note_version(pytestconfig, "Python of the functions", python)
         yield made

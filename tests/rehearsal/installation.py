@@ -153,7 +153,9 @@ def deployed(folder: Path) -> Iterator[Installation]:
     pids = folder / "pids"
     pids.mkdir()
     with ExitStack() as held:
-        server = held.enter_context(ministack.running(AUTH="true", SFN_WAIT_SCALE=str(WAIT_SCALE)))
+        server = held.enter_context(
+            ministack.running(AUTH="true", SFN_WAIT_SCALE=str(WAIT_SCALE), TMPDIR=str(folder))
+        )
         doubles = doubles_of(server, package.template)
         rights = rights_of(package.template, doubles)
         objects = held.enter_context(seaweedfs.running(rights))
