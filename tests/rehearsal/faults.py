@@ -74,7 +74,7 @@ def test_a_second_execution_of_a_backup_that_ended_changes_nothing(
     found = settled(installation, again)
 
     assert backup_of(installation, done["id"]) == done
-    assert found["status"] in {"SUCCEEDED", "FAILED"}
+    assert found["status"] == "SUCCEEDED", found
 
 
 def test_a_second_execution_beside_the_first_leaves_the_backup_to_it(
@@ -84,9 +84,10 @@ def test_a_second_execution_beside_the_first_leaves_the_backup_to_it(
         backup_id = requested(installation, project)
         dumping(installation, backup_id)
         second = installation.started("backup", {"work": "backup", "id": backup_id})
-        settled(installation, second)
+        ousted = settled(installation, second)
         assert backup_of(installation, backup_id)["status"] == "in-progress"
 
+    assert (ousted["status"], ousted["error"]) == ("FAILED", "LeaseLost"), ousted
     assert error_of(ended(installation, f"/v1/backups/{backup_id}")) == "completed/"
 
 
