@@ -48,9 +48,9 @@ SUBSTITUTIONS: Final = (
         "KMS encryption, object lock, the bucket's policy",
     ),
     Substitution(
-        "Lambda's Python 3.13 on arm64",
+        "Lambda's Python 3.13",
         "the zip of `chalice package` for this processor, unpacked, under Amazon's runtime client",
-        "arm64 builds of the same wheels",
+        "builds of the same wheels for the other processor",
     ),
     Substitution(
         "the worker's image",

@@ -30,9 +30,10 @@ from infra.packager import (
     copied,
     environment_of,
     lambda_python,
+    made_for,
     packaged,
 )
-from infra.template import CODE, Template, finished, loaded
+from infra.template import CODE, Template, finished, loaded, only_for
 from tests.support.servers import ROOT
 
 STAGE: Final = "dev"
@@ -75,20 +76,15 @@ def _kept(work: Path, interpreter: Interpreter) -> Package:
 
 def _make(interpreter: Interpreter, work: Path, made: Path) -> None:
     programs = environment_of(interpreter, ROOT, ROOT / ".package")
-    source = copied(ROOT, work)
-    config = source / ".chalice" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | _for_this_processor()))
+    architecture = ARCHITECTURES[platform.machine()]
+    source = made_for(copied(ROOT, work), architecture)
     out = packaged(programs, source, ROOT / "infra" / "resources.yaml", STAGE)
     problems = zip_problems(out / CODE, modules(ROOT))
     if problems:
         pytest.fail("\n".join(problems))
-    whole = finished(loaded(out / "sam.yaml"), ROOT / "infra")
+    whole = only_for(finished(loaded(out / "sam.yaml"), ROOT / "infra"), architecture)
     (out / "template.json").write_text(json.dumps(whole))
     out.rename(made)
-
-
-def _for_this_processor() -> dict[str, str]:
-    return {"lambda_architecture": ARCHITECTURES[platform.machine()]}
 
 
 def _interpreter() -> Interpreter:
