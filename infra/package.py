@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from infra.compiled import with_bytecode
 from infra.packager import (
     ARCHITECTURES,
     Interpreter,
@@ -54,12 +55,18 @@ def zip_problems(path: Path, sources: list[str]) -> list[str]:
     problems += [
         f"the zip holds {name}"
         for name in sorted(names)
-        if name.startswith(UNWANTED) or name.endswith(".pyc")
+        if name.startswith(UNWANTED) or _is_stale(name, names)
     ]
     size_bytes = path.stat().st_size
     if size_bytes > MAX_ZIP_BYTES:
         problems.append(f"the zip has {size_bytes} bytes, over {MAX_ZIP_BYTES}")
     return problems
+
+
+def _is_stale(name: str, names: set[str]) -> bool:
+    # bytecode without its source is a leftover of somebody's machine
+    folder, _, file = name.rpartition("__pycache__/")
+    return name.endswith(".pyc") and f"{folder}{file.partition('.')[0]}.py" not in names
 
 
 def lint(template: Path) -> list[str]:
@@ -88,6 +95,7 @@ def build(interpreter: Interpreter, out: Path, stage: str, architecture: str) ->
     made = packaged(programs, source, template, stage)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made / CODE, out / CODE)
+    with_bytecode(out / CODE, programs / "python", source)
     whole = only_for(finished(loaded(made / "sam.yaml"), ROOT / "infra"), architecture)
     (out / "template.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")
     return zip_problems(out / CODE, modules(ROOT)) + lint(out / "template.json")

@@ -76,6 +76,8 @@ def only_for(template: Template, architecture: str) -> Template:
         "AllowedValues": [architecture],
         "Default": architecture,
     }
+    task = narrowed["Resources"]["WorkerTask"]["Properties"]
+    task["RuntimePlatform"]["CpuArchitecture"] = architecture.upper()
     return narrowed
 
 

@@ -18,12 +18,12 @@ def test_a_package_is_for_the_one_architecture_it_was_made_for(architecture: str
     assert (parameter["AllowedValues"], parameter["Default"]) == ([architecture], architecture)
 
 
-def test_worker_and_task_are_of_the_same_architecture() -> None:
-    platform = properties("WorkerTask")["RuntimePlatform"]
+@pytest.mark.parametrize(("architecture", "named"), [("x86_64", "X86_64"), ("arm64", "ARM64")])
+def test_worker_and_task_are_of_the_same_architecture(architecture: str, named: str) -> None:
+    task = only_for(template(), architecture)["Resources"]["WorkerTask"]["Properties"]
 
     assert properties("Worker")["Architectures"] == [{"Ref": "Architecture"}]
-    assert platform["CpuArchitecture"] == {"Fn::If": ["IsArm", "ARM64", "X86_64"]}
-    assert template()["Conditions"]["IsArm"] == {"Fn::Equals": [{"Ref": "Architecture"}, "arm64"]}
+    assert task["RuntimePlatform"]["CpuArchitecture"] == named
 
 
 # -- tasks -----------------------------------------------------------------------------------------
