@@ -7,10 +7,10 @@ STAMP  := $(VENV)/.installed
 ARCHITECTURE := $(if $(ARCH),--architecture $(ARCH))
 
 .PHONY: help setup check format test bench soak demo up screenshots requirements clean
-.PHONY: package package-check image rehearse deploy destroy
+.PHONY: package package-check image bootstrap rehearse deploy destroy
 help:
 	@echo "make demo | up | test | check | bench | soak | screenshots | requirements | clean"
-	@echo "AWS: make package | package-check | image | rehearse | deploy | destroy   (infra/README.md)"
+	@echo "AWS: make package | package-check | bootstrap | image | rehearse | deploy | destroy   (infra/README.md)"
 
 $(STAMP): pyproject.toml
 	@echo "installing Holdfast and its tools into $(VENV)"
@@ -68,6 +68,10 @@ image: $(STAMP)
 # All of an installation on parts that stand in for AWS; the report is committed.
 rehearse: $(STAMP)
 	$(BIN)/python -m tests.rehearsal --write
+
+# What comes before any stage: prints where the image goes.
+bootstrap: $(STAMP)
+	$(BIN)/python -m infra.deploy --bootstrap-only
 
 deploy: package
 	$(BIN)/python -m infra.deploy --stage $(or $(STAGE),dev)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from chalicelib.domain.backup import BackupOptions, Trigger
 from chalicelib.domain.errors import WorkerLost
+from chalicelib.events.event_backup import Detail
 from chalicelib.observability import NAMESPACE
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.figures import Figures
 from tests.support.scheduling import build_diary
+from tests.support.servers import ROOT
 from tests.support.templates import of_type, properties, settings
 
 
@@ -129,3 +132,25 @@ def test_the_rule_alone_may_call_the_function() -> None:
     permission = properties("BackupRequestedPermission")
 
     assert permission["SourceArn"] == {"Fn::GetAtt": ["BackupRequested", "Arn"]}
+
+
+def test_the_event_that_the_runbook_shows_is_one_the_rule_and_the_function_take() -> None:
+    runbook = (ROOT / "infra" / "README.md").read_text()
+    (entries,) = re.findall(r"put-events --entries '(.*?)'", runbook, flags=re.DOTALL)
+    pattern = properties("BackupRequested")["EventPattern"]
+
+    (entry,) = json.loads(entries)
+
+    assert [entry["Source"]] == [pattern["source"][0]["Fn::Sub"].replace("${Stage}", "dev")]
+    assert [entry["DetailType"]] == pattern["detail-type"]
+    assert Detail.model_validate_json(entry["Detail"].replace("01…", "0" * 26)).tags == {
+        "batch": "7"
+    }
+
+
+def test_the_runbook_tells_every_alarm() -> None:
+    runbook = (ROOT / "infra" / "README.md").read_text()
+
+    assert [
+        name for name in of_type("AWS::CloudWatch::Alarm") if f"| `{name}` |" not in runbook
+    ] == []
