@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.domain.backup import BackupOptions, BackupType, Compression, Format
+from chalicelib.domain.backup import Asked, BackupOptions, BackupType, Compression, Format
 from chalicelib.domain.connection import Connection, SslMode
 from chalicelib.domain.errors import Unsupported
 from chalicelib.local.postgres import LocalPostgres
@@ -90,3 +90,23 @@ def test_a_plan_warns_of_clients_below_the_floor(source18: Connection, dumper: D
 def test_a_codec_no_client_has_is_unsupported(source18: Connection, dumper: Dumper) -> None:
     with pytest.raises(Unsupported, match="zstd"):
         dumper.engine.plan(source18, BackupOptions(compression=Compression.ZSTD))
+
+
+@pytest.mark.parametrize("asked", [Asked.PROOF, Asked.COUNTS, Asked.STRICT])
+def test_an_estimate_of_a_proven_backup_tells_the_scratch_it_takes(
+    source18: Connection, dumper: Dumper, asked: Asked
+) -> None:
+    estimate = dumper.engine.estimate(source18, BackupOptions(verification=asked))
+
+    assert estimate.proof_bytes > estimate.database_bytes
+    assert estimate.scratch_bytes is not None
+    assert estimate.scratch_bytes > estimate.proof_bytes
+
+
+@pytest.mark.parametrize("asked", [None, Asked.ARCHIVE])
+def test_an_estimate_without_a_proof_looks_for_no_scratch(
+    source18: Connection, dumper: Dumper, asked: Asked | None
+) -> None:
+    estimate = dumper.engine.estimate(source18, BackupOptions(verification=asked))
+
+    assert (estimate.proof_bytes, estimate.scratch_bytes) == (0, None)

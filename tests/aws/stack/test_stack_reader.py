@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +21,9 @@ from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.finding import Finding, Verdict
 from chalicelib.domain.stack import Presence
 from tests.support.deployed import Deployed, deployed
-from tests.support.ministack import ministack_of
+from tests.support.ministack import REGION, ministack_of
+from tests.support.servers import ROOT
+from tests.support.stack import ALONE
 from tests.support.worker_functions import runtime_client_is_here
 
 pytestmark = pytest.mark.skipif(
@@ -252,3 +257,37 @@ def test_without_a_region_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(InvalidRequest, match="no region is set"):
         seen_at(Place(), "holdfast-dev", SystemClock())
+
+
+def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Type the command as people do."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return subprocess.run(
+        [sys.executable, "-m", "chalicelib.cli.main", "doctor", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.defpath, **ALONE, **keys, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_names_what_is_missing_and_fails(stack: Deployed) -> None:
+    disable_signing_key(stack)
+    endpoint = {"HOLDFAST_AWS_ENDPOINT": stack.server.endpoint}
+
+    done = doctor("--stack", stack.name, "--region", REGION, "--json", **endpoint)
+
+    found = json.loads(done.stdout)
+    named = {one["what"]: one for one in found["findings"] if one["verdict"] == "missing"}
+    assert (done.returncode, found["healthy"]) == (1, False)
+    (key,) = [what for what in named if what.startswith("signing key")]
+    assert (named[key]["found"], "Enable it" in named[key]["hint"]) == ("state: Disabled", True)
+
+
+def test_the_command_says_that_it_needs_a_region() -> None:
+    done = doctor("--stack", "holdfast-dev")
+
+    assert done.returncode == 2
+    assert "no region is set" in done.stderr
