@@ -20,6 +20,7 @@ from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query, Replace
 from chalicelib.domain.restore import RestoreOptions
+from chalicelib.domain.stack import FUNCTIONS
 from chalicelib.domain.stack_rights import RIGHTS, Place
 from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink
@@ -30,16 +31,6 @@ from tests.support.servers import ROOT
 from tests.support.stack import AWS, Stack, opened
 from tests.support.world import ScriptedEngine, ScriptedRestorer
 
-FUNCTIONS: Final = (
-    "api_handler",
-    "event_backup",
-    "gate",
-    "gate_status",
-    "link_signer",
-    "scheduled_backup",
-    "sweeper",
-    "worker",
-)
 TABLE: Final = VALUES["CatalogTable.Arn"]
 INDEX: Final = f"{TABLE}/index/by_kind"
 BUCKET: Final = VALUES["BackupBucket.Arn"]
