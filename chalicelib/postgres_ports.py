@@ -103,7 +103,9 @@ class DumpScope:
     """Say what one archive takes; the default is everything. Names are exact, never patterns.
 
     With `tables`, these alone are taken, else with `schemas` these alone; neither brings large
-    objects along. `role` is whom the sessions act as once they have logged in.
+    objects along. `role` is whom the sessions act as once they have logged in. With
+    `may_lack_large_objects` they are left out where the role may not read all of them; the result
+    says so.
     """
 
     schemas: tuple[str, ...] = ()
@@ -112,6 +114,7 @@ class DumpScope:
     exclude_tables: tuple[TableName, ...] = ()
     role: str | None = None
     large_objects: bool = True
+    may_lack_large_objects: bool = False
 
     @property
     def has_large_objects(self) -> bool:
@@ -162,6 +165,7 @@ class DumpResult:
     counts: SourceCounts
     raw_bytes: int | None
     parts: Mapping[str, SourceCounts] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ EXACT_SIZE: Final = b"pg_table_size(c.oid)"
 ROUGH_SIZE: Final = b"(c.relpages::int8 * current_setting('block_size')::int8)"
 """For when a table is locked: the size asks for a lock, the page count of the last analyse not."""
 
+# PostgreSQL has no function for this right before version 18
+UNREADABLE_LARGE_OBJECTS: Final = b"""
+SELECT count(*) FROM pg_catalog.pg_largeobject_metadata m
+ WHERE NOT pg_has_role(current_user, m.lomowner, 'USAGE')
+   AND NOT EXISTS (SELECT FROM aclexplode(m.lomacl) a WHERE a.privilege_type = 'SELECT'
+                    AND (a.grantee = 0 OR pg_has_role(current_user, a.grantee, 'USAGE')))
+"""
+
 SIZE_LOCK_TIMEOUT: Final = b"SET LOCAL lock_timeout = '1s'"
 
 
@@ -67,6 +75,11 @@ def tables(session: Session) -> tuple[Table, ...]:
     # Rolled back in either case: the locks that sizes took must not be held for hours.
     session.execute(b"ROLLBACK TO SAVEPOINT sizes")
     return found
+
+
+def unreadable_large_objects(session: Session) -> int:
+    """Count the large objects that the session's role may not read."""
+    return _number(session, UNREADABLE_LARGE_OBJECTS)
 
 
 def large_objects(session: Session) -> int:

@@ -21,7 +21,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,6 +33,7 @@ from chalicelib.domain.errors import DumpFailed, HoldfastError, Internal
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.progress import ProgressTracker, TableSize
 from chalicelib.engine.arguments import Stream, dump_arguments
+from chalicelib.engine.catalogue import unreadable_large_objects
 from chalicelib.engine.clients import Client
 from chalicelib.engine.codecs import encoder
 from chalicelib.engine.connection import SessionOptions, translated
@@ -145,6 +146,7 @@ class _Run:
         self._setup = setup
         self._request = request
         self._plan = request.plan
+        self._scope = request.scope
         self._secret = hold.secret
         self._crew = hold.crew
         self._sessions = hold.sessions
@@ -155,13 +157,14 @@ class _Run:
         plan = self._plan
         exporting = self._crew.start(partial(export, self._sessions, self._scopes))
         snapshot = attend(exporting, self._pulse)
+        warnings = self._without_large_objects(snapshot)
         self._pulse.tracker = self._tracker(snapshot)
         counted, imported = self._start_counter(snapshot)
         self._read(snapshot, open_sink)  # in the exporting session, before another thread has it
         coordinating = self._start_coordinator(snapshot)
         for name, beside in self._beside():  # first, while the snapshot is held for them
             self._stream(beside, snapshot, open_sink(name), None)
-        main = Stream(plan.type, plan.format, plan.compression, scope=self._request.scope)
+        main = Stream(plan.type, plan.format, plan.compression, scope=self._scope)
         sink = open_sink(dump_name(plan.format, plan.compression))
         raw_bytes = self._stream(main, snapshot, sink, imported)
         counts = attend(counted, self._pulse)
@@ -170,7 +173,7 @@ class _Run:
         attend(coordinating, self._pulse)
         main_counts = self._with_sequences(counts.main, snapshot)
         raw_bytes_seen = raw_bytes if plan.format is Format.PLAIN else None
-        return DumpResult(main_counts, raw_bytes_seen, counts.parts)
+        return DumpResult(main_counts, raw_bytes_seen, counts.parts, warnings)
 
     def release(self) -> None:
         """Let the coordinating thread go."""
@@ -184,6 +187,17 @@ class _Run:
         )
         return ProgressTracker(self._request.run_id, "dump", sizes)
 
+    def _without_large_objects(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Leave all large objects out where that is allowed and some cannot be read."""
+        if not self._scope.may_lack_large_objects:
+            return ()
+        counting = self._crew.start(partial(unreadable_large_objects, snapshot.session))
+        count = attend(counting, self._pulse)
+        if not count:
+            return ()
+        self._scope = replace(self._scope, large_objects=False)
+        return (f"large objects were left out: the role may not read {count} of them",)
+
     @property
     def _scopes(self) -> tuple[DumpScope, ...]:
         """The scopes of the archives with data."""
@@ -194,7 +208,7 @@ class _Run:
     def _start_counter(self, snapshot: Snapshot) -> tuple[Future[Counted], threading.Event]:
         imported = threading.Event()
         again = read_again if self._request.reads_twice else None
-        look = Look(self._plan.type, self._request.scope, self._request.parts, again)
+        look = Look(self._plan.type, self._scope, self._request.parts, again)
         return self._crew.start(partial(count, self._sessions, snapshot, imported, look)), imported
 
     def _read(self, snapshot: Snapshot, open_sink: Callable[[str], Sink]) -> None:
@@ -210,7 +224,7 @@ class _Run:
 
     def _beside(self) -> Iterator[tuple[str, Stream]]:
         """Name the archives that go before the main one."""
-        plan, scope = self._plan, self._request.scope
+        plan, scope = self._plan, self._scope
         codec = plan.compression if plan.format is Format.CUSTOM else Compression.GZIP
         custom = partial(Stream, file_format=Format.CUSTOM, compression=codec)
         if plan.type is BackupType.DATA:

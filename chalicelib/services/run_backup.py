@@ -185,7 +185,7 @@ class BackupRunner:
             raw_bytes=result.raw_bytes,
             rows=result.counts.rows + sum(one.rows for one in result.parts.values()),
             files=taken.files,
-            warnings=(*backup.warnings, *taken.warnings),
+            warnings=(*backup.warnings, *result.warnings, *taken.warnings),
             step=Step.VERIFY,
         )
 

@@ -36,7 +36,10 @@ TIMESCALE_SCHEMAS: Final = (
     "timescaledb_experimental",
     "timescaledb_information",
 )
-MAIN_SCOPE: Final = DumpScope(exclude_schemas=(*MANAGED_SCHEMAS, *TIMESCALE_SCHEMAS))
+MAIN_SCOPE: Final = DumpScope(
+    exclude_schemas=(*MANAGED_SCHEMAS, *TIMESCALE_SCHEMAS), may_lack_large_objects=True
+)
+"""What users made. A role for backups alone owns no large objects, and no right reads others'."""
 
 MANAGED_PART: Final = DumpPart(MANAGED, BackupType.SCHEMA, DumpScope(schemas=DUMPED_BESIDE))
 STORAGE_PART: Final = DumpPart(
