@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +54,10 @@ class Desk:
         return self.services.backup_runner("reader").seal.manifest(backup)
 
     def plain(self) -> Desk:
-        """Return the desk with the database alone as a project of the usual kind."""
-        fields = {"id": self.services.ledger.ids.new(), "supabase": None, "revision": 0}
-        made = self.project.model_copy(update=fields)
+        """Return the desk with the database alone, as a project of the usual kind."""
+        kind = ProjectKind.POSTGRESQL
+        fields = {"id": self.services.ledger.ids.new(), "supabase": None, "project_kind": kind}
+        made = self.project.model_copy(update={**fields, "revision": 0})
         secrets = self.services.adapters.secrets
         secrets.put(made.secret_name, secrets.get(self.project.secret_name))
         self.services.ledger.catalog.commit([Insert(made)])
@@ -113,13 +111,3 @@ def add_project(desk: Desk, stand_in: SupabaseStandIn, **settings: object) -> De
         lambda p: (Replace(p.model_copy(update={"endpoint": endpoint})),),
     )
     return replace(beside, project=moved)
-
-
-@contextmanager
-def beside(work: threading.Thread) -> Iterator[None]:
-    """Run a thread while the block runs, and wait for its end."""
-    work.start()
-    try:
-        yield
-    finally:
-        work.join()

@@ -36,13 +36,13 @@ from chalicelib.services.jobs import MAX_WAIT_S
 HoldDays = Annotated[int, Field(ge=0, le=MAX_HOLD_DAYS), WHOLE]
 
 
-Components = Annotated[tuple[Component, ...], Field(min_length=1, max_length=6)]
+Components = Annotated[tuple[Component, ...], Field(max_length=6)]
 
 
 class OptionFields(Body):
     """Say which part of a database to take and how; None leaves the choice to the engine.
 
-    `components` left out are the database alone, of a Supabase project those that it says.
+    No `components` are the database alone, of a Supabase project those that it says.
     """
 
     type: BackupType = BackupType.FULL
