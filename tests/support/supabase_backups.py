@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.backup import Backup, BackupOptions, Status
+from chalicelib.domain.connection import Connection
 from chalicelib.domain.manifest import Manifest
 from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.project import Project, ProjectKind
@@ -52,6 +53,14 @@ class Desk:
     def manifest(self, backup: Backup) -> Manifest:
         """Return what was sealed."""
         return self.services.backup_runner("reader").seal.manifest(backup)
+
+    def reached_as(self, connection: Connection) -> Desk:
+        """Return the desk with another project, whose database is reached by this connection."""
+        made = self.changed()
+        project = made.project.model_copy(update={"endpoint": connection.endpoint, "revision": 1})
+        self.services.adapters.secrets.put(project.secret_name, connection.password)
+        self.services.ledger.catalog.commit([Replace(project)])
+        return replace(made, project=project)
 
     def plain(self) -> Desk:
         """Return the desk with the database alone, as a project of the usual kind."""
