@@ -7,6 +7,7 @@ from datetime import datetime
 
 from chalicelib.domain import due
 from chalicelib.domain.backup import Backup, BackupOptions, plan_format
+from chalicelib.domain.components import chosen
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
 from chalicelib.domain.retention.policy import RetentionPolicy
@@ -85,12 +86,19 @@ class Schedules:
             updated_at=now,
             **{**values, "tags": new.tags or {}},
         )
-        plan_format(schedule.options)
+        self._require_possible(schedule)
         schedule = self._calendar.planned(schedule, now)
         self.entries.follow(schedule)
         event = self._event(actor, schedule, "schedule.created")
         self.ledger.catalog.commit([Insert(schedule), *_expected(schedule), event])
         return schedule.model_copy(update={"revision": 1})
+
+    def _require_possible(self, schedule: Schedule) -> None:
+        # a tag may lead to projects of any kind: each of its runs is judged when it begins
+        plan_format(schedule.options)
+        project = self._calendar.project(schedule.project_id) if schedule.project_id else None
+        if project is not None:
+            _ = chosen(schedule.options, project)
 
     def get(self, schedule_id: str) -> Schedule:
         """Return a schedule; NotFound when there is none."""
@@ -111,7 +119,7 @@ class Schedules:
                 changed = changed.model_copy(update={"disabled_because": None})
             # also while it is disabled: what cannot be is refused now, not when it is enabled
             _ = timetable_of(changed.cron, changed.timezone)
-            plan_format(changed.options)
+            self._require_possible(changed)
             told = self.ledger.change(
                 actor,
                 "schedule.updated",

@@ -97,6 +97,20 @@ def test_options_that_come_later_are_unsupported(client: httpx.Client, project: 
     assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
 
 
+@pytest.mark.parametrize(
+    ("components", "code"),
+    [(["database", "auth"], "unsupported"), (["roles"], "invalid_request")],
+)
+def test_components_that_its_project_has_not_are_refused(
+    client: httpx.Client, project: Project, components: list[str], code: str
+) -> None:
+    body = {"name": "n", "cron": "daily", "project_id": project.id}
+
+    answer = client.post("/v1/schedules", json={**body, "options": {"components": components}})
+
+    assert answer.json()["code"] == code
+
+
 def test_a_schedule_of_a_missing_project_is_not_made(client: httpx.Client) -> None:
     answer = client.post(
         "/v1/schedules", json={"name": "n", "cron": "daily", "project_id": "nowhere"}
