@@ -41,8 +41,9 @@ bench: $(STAMP)
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak all
 
+# a whole Supabase project between two stand-ins: make demo SUPABASE=1
 demo: $(STAMP)
-	$(BIN)/holdfast demo
+	$(BIN)/holdfast demo $(if $(SUPABASE),--supabase)
 
 up: $(STAMP)
 	$(BIN)/holdfast up

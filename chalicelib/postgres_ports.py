@@ -13,7 +13,7 @@ from chalicelib.domain.connection import Connection
 from chalicelib.domain.contents import ArchiveContents, RowsWanted, TableRows
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.estimate import Expectation, LockHeld, OpenTransaction
-from chalicelib.domain.manifest import Manifest
+from chalicelib.domain.manifest import Manifest, ManifestPart
 from chalicelib.domain.object_keys import SCHEMA_DUMP
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
@@ -225,6 +225,8 @@ class ProofRequest:
     `blocks` are the digests on record; where there are none, the dump's own text is the measure.
     With `against` the copy is compared with that database as it is now, rows in any order.
     `is_ours` says that a signature of ours covers every byte: others need clients at the floor.
+    `parts` are restored with the dump into one copy. `has_roles` says that the artefact
+    `role_statements.ROLES` makes the roles; the copy must then answer its question alike.
     """
 
     level: ProofLevel
@@ -240,6 +242,8 @@ class ProofRequest:
     assertions: tuple[Assertion, ...] = ()
     against: Connection | None = None
     is_ours: bool = True
+    parts: tuple[ManifestPart, ...] = ()
+    has_roles: bool = False
 
 
 class Engine(Protocol):

@@ -23,6 +23,7 @@ from chalicelib.domain.connection import parse_url
 from chalicelib.local.comparison import Difference, Facts
 from chalicelib.local.demo import Demo, DemoRequest
 from chalicelib.local.demo_report import DemoReport
+from chalicelib.local.demo_supabase import SupabaseDemo, SupabaseDemoReport, SupabaseDemoRequest
 
 
 @click.command(
@@ -30,6 +31,7 @@ from chalicelib.local.demo_report import DemoReport
         "holdfast demo",
         "holdfast demo --rows-mb 1000 --keep --data /tmp/holdfast-demo",
         "DATABASE_URL=postgresql://… holdfast demo",
+        "holdfast demo --supabase",
     )
 )
 @click.option(
@@ -39,19 +41,33 @@ from chalicelib.local.demo_report import DemoReport
     show_default=True,
     help="About how many megabytes of rows to make.",
 )
+@click.option(
+    "--supabase", is_flag=True, help="Show a whole Supabase project, between two stand-ins."
+)
 @click.option("--keep", is_flag=True, help="Keep the data folder with the backup in it.")
 @data_option
 @json_option
 @pass_invocation
 def demo(
-    invocation: Invocation, *, rows_mb: int, keep: bool, data: Path | None, as_json: bool
+    invocation: Invocation,
+    *,
+    rows_mb: int,
+    supabase: bool,
+    keep: bool,
+    data: Path | None,
+    as_json: bool,
 ) -> int:
     """Back up, download and restore a sample database, and compare every row.
 
     Starts a PostgreSQL of its own and fills it; with DATABASE_URL set, that database is the source
     and is only read. Everything goes the way a caller would go: over HTTP, with a key, through a
     download link, into stock pg_restore. Exit code 0 only when all is equal, 3 when not.
+
+    With --supabase: users, files, functions and policies of a project, backed up, proven, restored
+    into a second project, and looked at in both as their users see them.
     """
+    if supabase:
+        return _of_supabase(invocation, keep=keep, data=data, as_json=as_json)
     url = invocation.environment.get("DATABASE_URL")
     request = DemoRequest(
         settings=invocation.settings(None),
@@ -69,6 +85,42 @@ def demo(
     else:
         _print(report)
     return 0 if report.equal else REFUSED
+
+
+def _of_supabase(invocation: Invocation, *, keep: bool, data: Path | None, as_json: bool) -> int:
+    request = SupabaseDemoRequest(
+        settings=invocation.settings(None),
+        environment=invocation.environment,
+        data=data,
+        keep=keep,
+    )
+    say = _quiet if as_json else _say
+    with invocation.interruption.polled():
+        report = SupabaseDemo(request, say, invocation.interruption.check).run()
+    if as_json:
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    else:
+        _print_looks(report)
+    return 0 if report.equal else REFUSED
+
+
+def _print_looks(report: SupabaseDemoReport) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("looked at", "source", "restored", ""):
+        table.add_column(name)
+    for look in report.looks:
+        verdict = "equal" if look.equal else "DIFFERENT"
+        cells = (look.what, look.source or "missing", look.restored or "missing", verdict)
+        table.add_row(*(Text(cell) for cell in cells))
+    Console().print(table)
+    for told in report.by_hand:
+        click.echo(f"left to do by hand: {told}")
+    for step, seconds in report.seconds.items():
+        click.echo(f"{step}: {duration(seconds)}")
+    different = sum(not look.equal for look in report.looks)
+    click.echo("all is equal" if report.equal else f"{different} things are DIFFERENT")
+    if report.kept is not None:
+        click.echo(f"kept in {report.kept}")
 
 
 def _say(text: str) -> None:

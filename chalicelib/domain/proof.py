@@ -93,6 +93,7 @@ class Compared(ProofValue):
     definitions: int = 0
     large_objects: int = 0
     assertions: int = 0
+    roles: int = 0
 
 
 class ProofReport(ProofValue):
@@ -124,7 +125,8 @@ class ProofReport(ProofValue):
             f"restored into PostgreSQL {self.scratch_version} and equal: {one.tables} tables with"
             f" {one.rows} rows ({one.digests} by digest), {one.sequences} sequences,"
             f" {one.definitions} definitions, {one.large_objects} large objects,"
-            f" {one.assertions} assertions; {len(self.unproven)} things not proven"
+            f" {one.assertions} assertions{_roles(one.roles)};"
+            f" {len(self.unproven)} things not proven"
         )
 
 
@@ -187,6 +189,10 @@ def report_text(report: ProofReport) -> str:
         *(f"not proven: {one.what}: {one.reason}" for one in report.unproven),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _roles(statements: int) -> str:
+    return f", {statements} statements on roles" if statements else ""
 
 
 def _kept(values: Mapping[str, object] | None, other: Contents) -> Mapping[str, object] | None:

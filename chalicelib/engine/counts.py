@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,12 @@ COUNT: Final = "SAVEPOINT one; SELECT count(*) FROM ONLY {}; RELEASE SAVEPOINT o
 # A count beside a dump must not take more processors of the source than the dump itself.
 ONE_PROCESS: Final = b"SET LOCAL max_parallel_workers_per_gather = 0"
 LOCKED: Final = "another session held a lock on it"
+MEMBERS: Final = b"""
+SELECT p.pubname::text, n.nspname::text, c.relname::text FROM pg_catalog.pg_publication_rel r
+  JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+  JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""
 NO_ROWS: Final = frozenset({BackupType.SCHEMA})
 NO_LARGE_OBJECTS: Final = {"large_objects": 0}
 
@@ -66,6 +72,7 @@ def count(
         session.execute(ONE_PROCESS)
         counted = _held(session, snapshot, wanted.type, wanted.scope)
         known = _of_scope(facts.take(session, snapshot.sequences), wanted.scope)
+        known = _with_unknown(known, _cut_publications(session, wanted.scope))
         if wanted.again is not None:
             known = wanted.again(session, counted, known)
         parts = {one.name: _held(session, snapshot, one.type, one.scope) for one in wanted.parts}
@@ -88,9 +95,23 @@ def _of_scope(known: DatabaseFacts, scope: DumpScope) -> DatabaseFacts:
     if scope.has_large_objects or not known.large_objects.count:
         return known
     left_out = f"{known.large_objects.count} of them were left out of the dump"
-    unknown = {**known.unknown, "large objects": left_out}
     none = LargeObjects(count=0, size_bytes=0)
-    return known.model_copy(update={"large_objects": none, "unknown": unknown})
+    known = _with_unknown(known, {"large objects": left_out})
+    return known.model_copy(update={"large_objects": none})
+
+
+def _with_unknown(known: DatabaseFacts, more: Mapping[str, str]) -> DatabaseFacts:
+    return known.model_copy(update={"unknown": {**known.unknown, **more}}) if more else known
+
+
+def _cut_publications(session: Session, scope: DumpScope) -> dict[str, str]:
+    """Name the publications that come back without a table, because the archive has it not."""
+    members = session.execute(MEMBERS).fetchall()
+    return {
+        f"publication {name}": f"the dump leaves out {schema}.{table}, which belongs to it"
+        for name, schema, table in members
+        if not scope.holds(schema, table)
+    }
 
 
 def count_tables(session: Session, tables: tuple[Table, ...]) -> SourceCounts:

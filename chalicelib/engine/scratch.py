@@ -121,6 +121,13 @@ class ScratchServer(OwnServer):
         """The major version."""
         return self._programs.major
 
+    def note(self, name: str, text: str) -> Path:
+        """Keep a text where programs under the server's account can read it; return its path."""
+        path = self._folder() / name
+        path.write_text(text)
+        path.chmod(0o644)
+        return path
+
     def start(self) -> None:
         """Remove what killed predecessors left, then start."""
         sweep(parents(self._lodging.parents))

@@ -8,8 +8,6 @@ compared with the source row by row.
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -21,14 +19,14 @@ import httpx
 
 from chalicelib.domain.backup import VerificationLevel
 from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import IntegrityFailed, Internal, VersionUnsupported
+from chalicelib.domain.errors import IntegrityFailed, Internal
 from chalicelib.domain.progress import Progress
 from chalicelib.engine.connection import Session, SessionOptions, open_session, translated
 from chalicelib.engine.environment import child_environment, password_file
 from chalicelib.engine.process import Child, Start
-from chalicelib.engine.server_programs import ServerPrograms, find_servers
 from chalicelib.local.comparison import Contents, Difference, compare, contents
 from chalicelib.local.demo_inside import Caller, fields_of, largest_table, tree
+from chalicelib.local.demo_place import own_settings, programs, work_folder
 from chalicelib.local.demo_report import DemoReport
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
 from chalicelib.local.sample_data import load
@@ -78,7 +76,7 @@ class Demo:
     def run(self) -> DemoReport:
         """Do everything and clear everything away, whatever happens."""
         with ExitStack() as stack:
-            folder = stack.enter_context(_work_folder(self._request))
+            folder = stack.enter_context(work_folder(self._request.data, keep=self._request.keep))
             # not durable: a crash of this machine ends the demo anyhow
             server = stack.enter_context(LocalPostgres(programs(), LocalSettings(durable=False)))
             self._say(f"a PostgreSQL {server.version} of our own runs on port {server.port}")
@@ -113,7 +111,7 @@ class Demo:
     def _backed_up(
         self, source: Connection, server: LocalPostgres, folder: Path
     ) -> tuple[dict[str, Any], Path]:
-        settings = _own_settings(self._request.settings, folder / "data")
+        settings = own_settings(self._request.settings, folder / "data")
         # any free port: a service of the user's own may have the usual one
         place = Place(settings, self._request.environment, port=0)
         with running_service(place, self._say) as service:
@@ -269,35 +267,6 @@ def _restore_start(
         stdout=log,
         stderr=log,
     )
-
-
-@contextmanager
-def _work_folder(request: DemoRequest) -> Iterator[Path]:
-    if request.data is not None:
-        request.data.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-demo-", dir=request.data)).absolute()
-    try:
-        yield folder
-    finally:
-        if not request.keep:
-            shutil.rmtree(folder)
-
-
-def programs() -> ServerPrograms:
-    """Return the server programs of a demo; VersionUnsupported where there are none."""
-    found = find_servers()
-    if not found:
-        raise VersionUnsupported(
-            "no PostgreSQL server programs were found for the demo",
-            hint="Run `pip install 'holdfast[demo]'`, which brings a PostgreSQL along.",
-        )
-    return found[0]
-
-
-def _own_settings(settings: Settings, data: Path) -> Settings:
-    # links must lead to the demo's own service, whatever the environment says of another
-    kept = settings.model_dump(exclude={"public_url", "url", "api_key"})
-    return Settings.model_validate({**kept, "data": data})
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Caller:
     def contents(self, backup_id: str) -> ArchiveContents:
         """Have a worker list what a backup holds."""
         job = self.answer(self.http.post(f"/v1/backups/{backup_id}/contents"))
-        done = self._ended(f"/v1/jobs/{job['id']}")
+        done = self.ended(f"/v1/jobs/{job['id']}")
         if done["status"] != "completed":
             raise Internal(f"the look inside is {done['status']}: {done['error']['message']}")
         return ArchiveContents.model_validate(done["result"])
@@ -41,7 +41,7 @@ class Caller:
         """Have a worker restore one table, and return the record of the restore."""
         body = {"backup_id": backup_id, "target": fields_of(target), "tables": [table]}
         restore = self.answer(self.http.post("/v1/restores", json=body))
-        return self._ended(f"/v1/restores/{restore['id']}")
+        return self.ended(f"/v1/restores/{restore['id']}")
 
     def answer(self, response: httpx.Response) -> dict[str, Any]:
         """Return what was answered; Internal for an error."""
@@ -50,7 +50,8 @@ class Caller:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def _ended(self, path: str) -> dict[str, Any]:
+    def ended(self, path: str) -> dict[str, Any]:
+        """Wait for the end of what answers there, and return it."""
         found: dict[str, Any] = {}
 
         def has_ended() -> bool:

@@ -17,9 +17,9 @@ from chalicelib.domain.errors import Conflict, Internal
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Query
 from chalicelib.local.data_lock import DataLock
-from chalicelib.local.demo import programs
 from chalicelib.local.demo_databases import DemoDatabases
 from chalicelib.local.demo_life import ACTOR, DemoLife
+from chalicelib.local.demo_place import programs
 from chalicelib.local.moved_clock import MovedClock
 from chalicelib.local.postgres import LocalPostgres, LocalSettings
 from chalicelib.services.projects import ProjectChanges

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -12,11 +13,13 @@ from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.domain.link import MAX_LIFETIME, SIGNED_FOR, Link, gone, redeemed
 from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key
 from chalicelib.domain.record import Insert, Page, Query, Replace, Write
+from chalicelib.domain.storage_file import FOLDER
 from chalicelib.ports import ObjectStore
 from chalicelib.services.ledger import Ledger
 
 DEFAULT_LIFETIME: Final = timedelta(hours=24)
 _PLAIN_TEXTS: Final = (MANIFEST, RECOVERY)
+_FILE: Final = re.compile(rf"{FOLDER}([1-9][0-9]{{0,9}})")
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class LinkSigner:
         now = self.ledger.clock.now()
         return self.store.presign(
             artefact_key(backup, link.artefact),
-            filename=f"{backup.id}-{link.artefact}",
+            filename=f"{backup.id}-{link.artefact.replace('/', '-')}",
             lifetime=min(SIGNED_FOR, link.expires_at - now),
             now=now,
         )
@@ -144,7 +147,17 @@ def _artefact_name(backup: Backup, wanted: str | None) -> str:
     name = wanted or (main.name if main else "")
     if name in _PLAIN_TEXTS or any(a.name == name for a in backup.artefacts):
         return name
+    if _is_file(backup, name):
+        return name
     raise InvalidRequest("the backup has no such artefact", field="artefact")
+
+
+def _is_file(backup: Backup, name: str) -> bool:
+    """Tell whether a file of the storage may have this number: which have one, the listing says."""
+    found = _FILE.fullmatch(name)
+    if found is None or backup.files is None:
+        return False
+    return int(found[1]) <= backup.files.files + backup.files.missing
 
 
 def _event(ledger: Ledger, actor: str, link: Link, action: str) -> Insert:

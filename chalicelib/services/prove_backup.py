@@ -16,6 +16,7 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.errors import DeadlineExceeded, IntegrityFailed, Internal
+from chalicelib.domain.manifest import ManifestPart
 from chalicelib.domain.object_keys import PROOF, PROOF_TEXT, artefact_key
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.proof import (
@@ -26,6 +27,7 @@ from chalicelib.domain.proof import (
     Unproven,
     report_text,
 )
+from chalicelib.domain.role_statements import ROLES
 from chalicelib.ports import ObjectStore
 from chalicelib.postgres_ports import Engine, ProofRequest, Watch
 from chalicelib.services.progress import RunWatch
@@ -33,12 +35,16 @@ from chalicelib.services.progress import RunWatch
 
 @dataclass(frozen=True)
 class Measure:
-    """Hold what a backup is proven by: what was counted, what was read, what people state."""
+    """Hold what a backup is proven by: what was counted, what was read, what people state.
+
+    `parts` are the archives that lie beside the dump.
+    """
 
     level: ProofLevel
     counts: SourceCounts
     blocks: tuple[BlockDigest, ...]
     assertions: tuple[Assertion, ...]
+    parts: tuple[ManifestPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class BackupProver:
         """
         if backup.format is None or backup.compression is None:
             raise Internal("a backup without a plan cannot be proven")
+        artefacts = {artefact.name: artefact for artefact in backup.artefacts}
         request = ProofRequest(
             level=measure.level,
             type=backup.options.type,
@@ -68,8 +75,9 @@ class BackupProver:
             stored_bytes=backup.stored_bytes or 0,
             raw_bytes=backup.raw_bytes,
             assertions=measure.assertions,
+            parts=measure.parts,
+            has_roles=ROLES in artefacts,
         )
-        artefacts = {artefact.name: artefact for artefact in backup.artefacts}
         return self.engine.prove(request, lambda name: self._bytes(artefacts[name]), watch)
 
     def prove_in_time(self, backup: Backup, measure: Measure, watch: RunWatch) -> ProofReport:

@@ -198,7 +198,7 @@ class JobRunner:
             return found, ()
         backup, manifest = sealed
         assertions = self.projects.get(backup.project_id).assertions
-        measure = Measure(level, manifest.counts, manifest.blocks, assertions)
+        measure = Measure(level, manifest.counts, manifest.blocks, assertions, manifest.parts)
         prover = BackupProver(self.store, self.engine)
         report = prover.prove(backup, measure, watch)
         kept = prover.keep(backup, report, job.id)

@@ -116,7 +116,8 @@ class BackupVerifier:
         watch.phase("proof")
         prover = BackupProver(self.store, self.engine)
         assertions = self.projects.get(backup.project_id).assertions
-        measure = Measure(asked.proof_level, self.seal.counts(backup), blocks, assertions)
+        parts = self.seal.parts(backup, were_read=True)
+        measure = Measure(asked.proof_level, self.seal.counts(backup), blocks, assertions, parts)
         report = prover.prove_in_time(backup, measure, watch)
         watch.check()
         verification = proven(verification, report)

@@ -3,7 +3,8 @@
 Stages, each of which the watch can end; whatever ends one, the server and its folder go:
 1. with `against`: ask that database for everything, in one snapshot
 2. choose server programs of the right major, look for room, start the scratch server
-3. make roles and database, restore in one transaction while the dump's text is digested
+3. make roles and database, restore in one transaction while the text of the dump, and of the parts
+   that lie beside it, is digested
 4. ask the copy for everything, compare, ask the assertions
 A proof that cannot be made (no server programs, no room, a missing extension) is a report too; it
 says why. The price: the database once more on the worker's disk, and about twice the dump's time.
@@ -11,7 +12,7 @@ says why. The price: the database once more on the worker's disk, and about twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,8 +29,7 @@ from chalicelib.domain.errors import (
     WorkerExhausted,
 )
 from chalicelib.domain.facts import DatabaseFacts
-from chalicelib.domain.measure import recorded, require_second_reading
-from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
+from chalicelib.domain.measure import require_second_reading
 from chalicelib.domain.proof import (
     Compared,
     Contents,
@@ -41,11 +41,14 @@ from chalicelib.domain.proof import (
     compare,
     count,
 )
+from chalicelib.domain.role_statements import ROLES
 from chalicelib.engine.choice import FloorPolicy, reader
 from chalicelib.engine.clients import probe
 from chalicelib.engine.connection import Session, translated
 from chalicelib.engine.crew import Beat, Crew, attend
 from chalicelib.engine.proof import assertions, scratch_database
+from chalicelib.engine.proof import roles as role_making
+from chalicelib.engine.proof.assembly import Assembly, alone, counts_of, digests_of, joined
 from chalicelib.engine.proof.copies import Taken, take, take_unordered
 from chalicelib.engine.proof.copy_text import CopyText, TableText
 from chalicelib.engine.proof.expectation import (
@@ -54,7 +57,14 @@ from chalicelib.engine.proof.expectation import (
     versions_apart,
     with_large_objects,
 )
-from chalicelib.engine.proof.restoring import Piece, RestoreRefused, restore
+from chalicelib.engine.proof.lacking import NOTHING
+from chalicelib.engine.proof.restoring import RestoreRefused, restore
+from chalicelib.engine.proof.role_file import (
+    NO_STATEMENTS,
+    RoleStatements,
+    plain_roles,
+    read_statements,
+)
 from chalicelib.engine.scratch import (
     ScratchServer,
     free_bytes,
@@ -100,6 +110,8 @@ class Proving:
         self._source_digests = require_second_reading(request.counts) if strict else {}
         self._setup = setup
         self._request = request
+        self._counts = counts_of(request)
+        self._without = NOTHING
         self._beat = Beat(watch, setup.clock)
         self._begun = setup.clock.monotonic()
         self._scratch_version: str | None = None
@@ -130,23 +142,29 @@ class Proving:
     ) -> _Findings:
         programs = self._programs()
         facts = self._request.counts.facts or (against.facts if against else None)
+        statements = self._statements(open_artefact)
         server = ScratchServer(programs, self._setup.folder, self._beat)
         self._require_room(server, facts)
         with server:
             self._scratch_version = server.version
-            gaps = list(scratch_database.make(server, facts))
+            assembly = self._assembly(open_artefact, server, facts)
+            self._without = assembly.without
+            roles = plain_roles(facts.roles if facts else (), statements)
+            gaps = [*scratch_database.make(server, facts, roles), *assembly.without.gaps()]
+            refused = role_making.make(server, statements)
             scratch_database.tidy(server, facts)
+            scratch_database.make_schemas(server, assembly.without.schemas)
             rights = () if facts else NO_ROLES
-            text = restore(server, self._pieces(open_artefact), rights, self._beat)
+            text = restore(server, assembly.pieces, rights, self._beat)
             compared = self._compared(server, text, against)
             failed = self._asserted(server)
+            roles_found = role_making.compare(server, statements, self._text_settings)
+        counted = {"assertions": len(self._request.assertions), "roles": roles_found.compared}
         return replace(
             compared,
-            compared=compared.compared.model_copy(
-                update={"assertions": len(self._request.assertions)}
-            ),
-            differences=(*compared.differences, *failed),
-            unproven=(*gaps, *compared.unproven),
+            compared=compared.compared.model_copy(update=counted),
+            differences=(*refused, *compared.differences, *failed, *roles_found.differences),
+            unproven=(*gaps, *compared.unproven, *roles_found.unproven),
         )
 
     def _programs(self) -> ServerPrograms:
@@ -166,17 +184,27 @@ class Proving:
         needed = room_needed(known, request.raw_bytes, request.stored_bytes)
         require_room(needed, free_bytes(server.parent), server.parent)
 
-    def _pieces(self, open_artefact: Callable[[str], Iterator[bytes]]) -> list[Piece]:
-        request = self._request
-        name = dump_name(request.format, request.compression)
-        main = Piece(open_artefact(name), request.format, request.compression)
-        if request.type is not BackupType.DATA:
-            return [main]
-        before, after = (
-            Piece(open_artefact(SCHEMA_DUMP), Format.CUSTOM, Compression.NONE, section)
-            for section in ("pre-data", "post-data")
-        )
-        return [before, main, after]
+    def _statements(self, open_artefact: Callable[[str], Iterator[bytes]]) -> RoleStatements:
+        if not self._request.has_roles:
+            return NO_STATEMENTS
+        return read_statements(b"".join(open_artefact(ROLES)).decode().split("\n"))
+
+    @property
+    def _text_settings(self) -> Mapping[str, str]:
+        facts = self._request.counts.facts
+        return facts.text_settings if facts else {}
+
+    def _assembly(
+        self,
+        open_artefact: Callable[[str], Iterator[bytes]],
+        server: ScratchServer,
+        facts: DatabaseFacts | None,
+    ) -> Assembly:
+        missing = scratch_database.missing_extensions(server, facts)
+        if self._request.parts:
+            return joined(self._request, open_artefact, server, missing)
+        scratch_database.require_extensions(missing)
+        return alone(self._request, open_artefact)
 
     def _compared(self, server: ScratchServer, text: CopyText, against: Taken | None) -> _Findings:
         texts, stored = text.finish()
@@ -185,19 +213,29 @@ class Proving:
             copy = self._asked(
                 connection, partial(take_unordered, settings=against.facts.text_settings)
             )
-            return _findings(against.contents, copy, _gaps_between(against, copy))
-        counts, kind = self._request.counts, self._request.type
+            gaps = _gaps_between(against, copy, self._request.counts.facts)
+            return self._findings_of(against.contents, copy, gaps)
+        counts, kind = self._counts, self._request.type
         by_digest = self._by_digest(texts)
-        settings = counts.facts.text_settings if counts.facts else {}
-        copy = self._asked(connection, partial(take, settings=settings, texts=by_digest))
+        look = partial(take, settings=self._text_settings, texts=by_digest)
+        copy = self._asked(connection, look)
         digests = {name: text.digest for name, text in by_digest.items()}
-        measure = {**digests, **recorded(self._request.blocks)} if by_digest else {}
+        measure = {**digests, **digests_of(self._request)} if by_digest else {}
         measure |= self._source_digests
         expected = expected_of(kind, counts, measure, server.major)
         if by_digest:
             expected = with_large_objects(expected, self._request.blocks, stored)
         gaps = (*gaps_of(kind, counts, server.major), *versions_apart(counts.facts, copy.facts))
-        return _findings(expected, copy, gaps)
+        return self._findings_of(expected, copy, gaps)
+
+    def _findings_of(self, expected: Contents, copy: Taken, gaps: Sequence[Unproven]) -> _Findings:
+        expected = self._without.narrowed(expected)
+        found = self._without.narrowed(copy.contents)
+        return _Findings(
+            compared=count(expected, found),
+            differences=compare(expected, found),
+            unproven=(*gaps, *copy.unproven),
+        )
 
     def _by_digest(self, texts: dict[str, TableText]) -> dict[str, TableText]:
         # without the source's settings its values cannot be written again as it wrote them
@@ -229,7 +267,9 @@ class Proving:
     # -- the report --------------------------------------------------------------------------
 
     def _refused(self, refused: RestoreRefused) -> ProofReport:
-        if refused.is_ours or self._request.counts.facts is None:
+        # what refers to a thing that the server lacks cannot be made either
+        is_for_lack = self._without.is_something and "does not exist" in refused.sentence
+        if refused.is_ours or is_for_lack or self._request.counts.facts is None:
             return self._unmade(f"the scratch server refused the dump: {refused.sentence}")
         difference = Difference(what="the restore", expected="complete", found=refused.sentence)
         return self._report(Outcome.DIFFERENT, Compared(), (difference,), ())
@@ -268,16 +308,10 @@ def _outcome(found: _Findings) -> Outcome:
     return Outcome.EQUAL if has_measure else Outcome.UNPROVEN
 
 
-def _findings(expected: Contents, copy: Taken, gaps: Sequence[Unproven]) -> _Findings:
-    found = copy.contents
-    return _Findings(
-        compared=count(expected, found),
-        differences=compare(expected, found),
-        unproven=(*gaps, *copy.unproven),
-    )
-
-
-def _gaps_between(source: Taken, copy: Taken) -> tuple[Unproven, ...]:
-    counts = source.counts.model_copy(update={"facts": source.facts})
+def _gaps_between(source: Taken, copy: Taken, record: DatabaseFacts | None) -> tuple[Unproven, ...]:
+    # what the dump left open stays open, whatever the source says today
+    unknown = {**(record.unknown if record else {}), **source.facts.unknown}
+    facts = source.facts.model_copy(update={"unknown": unknown})
+    counts = source.counts.model_copy(update={"facts": facts})
     gaps = gaps_of(BackupType.FULL, counts, copy.facts.major)
     return (*gaps, *versions_apart(source.facts, copy.facts))

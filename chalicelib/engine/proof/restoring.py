@@ -46,12 +46,18 @@ ERROR_LINE: Final = re.compile(r"ERROR: .*|.*server closed the connection.*")
 
 @dataclass(frozen=True)
 class Piece:
-    """Name a stretch of the restore: the bytes of an artefact, and which section of it to take."""
+    """Name a stretch of the restore: the bytes of an artefact, and which part of it to take.
+
+    That is a section or a list of entries; `is_whole` False says that it ends before the rows, so
+    that not every byte is read.
+    """
 
     chunks: Iterator[bytes]
     file_format: Format
     compression: Compression
     section: str | None = None
+    use_list: Path | None = None
+    is_whole: bool = True
 
 
 class RestoreRefused(Exception):
@@ -122,7 +128,7 @@ class _Restore:
             code = await_exit(reader, self.beat)
         if flow.was_refused:
             return
-        judge_reader(code, messages, was_taken=was_taken)
+        judge_reader(code, messages, was_taken=was_taken or not piece.is_whole)
 
 
 def _psql(server: ScratchServer) -> Start:
@@ -158,13 +164,15 @@ def _psql(server: ScratchServer) -> Start:
 
 
 def _pg_restore(server: ScratchServer, piece: Piece, rights: Sequence[str]) -> Start:
-    section = [] if piece.section is None else [f"--section={piece.section}"]
+    wanted = [] if piece.section is None else [f"--section={piece.section}"]
+    if piece.use_list is not None:
+        wanted.append(f"--use-list={piece.use_list}")
     argv: list[str | Path] = [
         server.reachable_bin_dir / "pg_restore",
         "--file=-",
         "--no-tablespaces",
         "--no-security-labels",
-        *section,
+        *wanted,
         *rights,
     ]
     return Start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -22,12 +23,10 @@ ICU_LOCALE: Final = sql.SQL(" ICU_LOCALE {}")
 BUILTIN_LOCALE: Final = sql.SQL(" BUILTIN_LOCALE {}")
 
 
-def make(server: ScratchServer, facts: DatabaseFacts | None) -> tuple[Unproven, ...]:
-    """Make the empty database; return what cannot be proven in it.
-
-    Raises Unsupported when the scratch server lacks an extension: nothing that depends on it could
-    be restored, so there is nothing to compare.
-    """
+def make(
+    server: ScratchServer, facts: DatabaseFacts | None, roles: Sequence[RoleFact]
+) -> tuple[Unproven, ...]:
+    """Make plain roles and the empty database; return what cannot be proven in it."""
     connection = server.connection()
     with (
         closing(open_session(connection, OPTIONS)) as session,
@@ -36,10 +35,20 @@ def make(server: ScratchServer, facts: DatabaseFacts | None) -> tuple[Unproven, 
         if facts is None:
             _create(session, sql.SQL(""))
             return ()
-        _require_extensions(session, facts)
-        for role in facts.roles:
+        for role in roles:
             _create_role(session, role)
         return _create_like(session, facts.locale, server.major)
+
+
+def make_schemas(server: ScratchServer, names: Iterable[str]) -> None:
+    """Make schemas that archives refer to and none of them holds."""
+    connection = server.connection(NAME)
+    with (
+        closing(open_session(connection, OPTIONS)) as session,
+        translated(connection, started=True),
+    ):
+        for name in names:
+            session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
 
 
 def tidy(server: ScratchServer, facts: DatabaseFacts | None) -> None:
@@ -54,12 +63,25 @@ def tidy(server: ScratchServer, facts: DatabaseFacts | None) -> None:
         session.execute(b"DROP SCHEMA public")
 
 
-def _require_extensions(session: Session, facts: DatabaseFacts) -> None:
-    rows = session.execute(b"SELECT name::text FROM pg_available_extensions").fetchall()
-    missing = sorted(set(facts.extensions) - {str(row[0]) for row in rows})
+def missing_extensions(server: ScratchServer, facts: DatabaseFacts | None) -> frozenset[str]:
+    """Name the extensions of the source that the scratch server cannot make."""
+    connection = server.connection()
+    with (
+        closing(open_session(connection, OPTIONS)) as session,
+        translated(connection, started=True),
+    ):
+        rows = session.execute(b"SELECT name::text FROM pg_available_extensions").fetchall()
+    return frozenset(facts.extensions if facts else ()) - {str(row[0]) for row in rows}
+
+
+def require_extensions(missing: frozenset[str]) -> None:
+    """Refuse with Unsupported where any is missing.
+
+    What depends on it could not be restored, so there would be nothing to compare.
+    """
     if missing:
         raise Unsupported(
-            f"the scratch server does not have the extensions {', '.join(missing)}",
+            f"the scratch server does not have the extensions {', '.join(sorted(missing))}",
             hint="Install them beside the server programs of the worker.",
         )
 

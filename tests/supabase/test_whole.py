@@ -1,0 +1,175 @@
+"""A whole project goes through the service into another one, and its users notice nothing.
+
+Two stand-ins on one machine and the embedded service between them: asked over HTTP, worked off by
+worker processes, with a proof. What each part promises by itself is tested beside that part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.backup import Component
+from chalicelib.engine.server_programs import find_servers
+from chalicelib.local.demo_inside import Caller
+from chalicelib.local.demo_supabase import SOURCE_REF, TARGET_REF, registered, service_in
+from chalicelib.local.supabase.looks import looks
+from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
+from chalicelib.settings import Settings
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+USERS, FILES = 12, 9
+CANARIES = (b"canary-", b"a password that no backup holds")
+ALL = [component.value for component in Component]
+CLOSED = {"removing orders as anon", "removing orders as authenticated", "orders as anon"}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Hold both projects, the service and what it answered."""
+
+    source: SupabaseStandIn
+    target: SupabaseStandIn
+    caller: Caller
+    data: Path
+    backup: dict[str, Any]
+    restore: dict[str, Any]
+
+    def artefact(self, name: str) -> bytes:
+        """Return the stored bytes of an artefact."""
+        (found,) = [path for path in self.data.rglob(name) if path.is_file()]
+        return found.read_bytes()
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.artefact(name).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """Back one project up with a proof, and restore it into the other."""
+    data = tmp_path_factory.mktemp("service")
+    programs = find_servers()[0]
+    with ExitStack() as stack:
+        source, target = (
+            stack.enter_context(SupabaseStandIn(programs, StandInOptions(ref=ref)))
+            for ref in (SOURCE_REF, TARGET_REF)
+        )
+        source.seed(USERS, FILES)
+        service = service_in(Settings(data=data), {"PATH": "/usr/bin:/bin"}, lambda _: None)
+        caller = stack.enter_context(service)
+        asked = {"project_id": registered(caller, source), "verification": "proof"}
+        backup = done(caller, "/v1/backups", asked)
+        target_id = registered(caller, target)
+        body = {"backup_id": backup["id"], "target": {"project_id": target_id}}
+        restore = done(caller, "/v1/restores", body)
+        yield Whole(source, target, caller, data, backup, restore)
+
+
+def done(caller: Caller, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    begun = caller.answer(caller.http.post(path, json=body))
+    return caller.ended(f"{path}/{begun['id']}")
+
+
+def test_backup_and_restore_complete(whole: Whole) -> None:
+    assert whole.backup["error"] is None
+    assert whole.restore["error"] is None
+    assert (whole.backup["status"], whole.restore["status"]) == ("completed", "completed")
+
+
+def test_every_component_is_taken(whole: Whole) -> None:
+    assert sorted(whole.backup["components"]) == sorted(ALL)
+    assert {one["name"] for one in whole.backup["artefacts"]} >= {
+        "database.dump",
+        "managed.dump",
+        "auth.dump",
+        "storage.dump",
+        "roles.sql",
+        "catalogue.jsonl",
+        "storage-objects.jsonl",
+        "storage-files.jsonl",
+        "functions.jsonl",
+        "config.jsonl",
+    }
+
+
+def test_the_backup_is_proven_and_says_what_is_not(whole: Whole) -> None:
+    verification = whole.backup["verification"]
+
+    assert verification["level"] == "proof"
+    assert "statements on roles" in verification["report"]
+    assert any("everything in schema vault" in one for one in verification["reasons"])
+
+
+def test_users_of_the_restored_project_see_what_they_saw(whole: Whole) -> None:
+    expected, found = looks(whole.source), looks(whole.target)
+
+    assert found == expected
+    assert len(expected) > FILES
+
+
+def test_what_was_closed_to_visitors_still_is(whole: Whole) -> None:
+    found = looks(whole.target)
+
+    assert {what for what, seen in found.items() if seen == "permission denied"} == CLOSED
+    assert found["profile of a new user"] == "1"
+
+
+def test_the_restore_found_no_difference(whole: Whole) -> None:
+    report = whole.restore["report"]
+
+    assert report["errors"] == []
+    assert report["comparison"]["differences"] == []
+    assert report["comparison"]["rows"] > USERS
+
+
+def test_secrets_are_listed_for_people_and_nothing_else_is(whole: Whole) -> None:
+    told = " ".join(f"{one['what']} {one['message']}" for one in whole.restore["report"]["by_hand"])
+
+    assert "report_reader" in told
+    assert "payment key" in told
+    assert "PAYMENT_KEY" in told
+    assert "external_github_secret" in told
+
+
+def test_scheduled_jobs_of_the_target_wait(whole: Whole) -> None:
+    with whole.target.admin_session() as session:
+        rows = session.execute("SELECT count(*), bool_or(active) FROM cron.job").fetchone()
+
+    assert rows == (2, False)
+
+
+def test_no_secret_lies_in_the_artefacts_for_anybody_to_read(whole: Whole) -> None:
+    texts = {
+        path: path.read_bytes()
+        for path in whole.data.rglob("*")
+        if path.is_file() and path.suffix in {".sql", ".jsonl", ".json", ".md", ".txt"}
+    }
+
+    assert texts
+    assert [path for path, text in texts.items() if any(one in text for one in CANARIES)] == []
+
+
+def test_a_single_file_can_be_downloaded_by_its_name(whole: Whole) -> None:
+    (one,) = [file for file in whole.lines("storage-files.jsonl") if "日本語" in file["name"]]
+    path = f"/v1/backups/{whole.backup['id']}/links"
+    link = whole.caller.answer(whole.caller.http.post(path, json={"artefact": one["key"]}))
+
+    answer = whole.caller.http.get(link["url"], follow_redirects=True)
+
+    stored = whole.source.storage.path(one["bucket"], one["name"], one["version"])
+    assert answer.content == stored.read_bytes()
+
+
+def test_a_link_to_a_file_that_the_backup_does_not_hold_is_refused(whole: Whole) -> None:
+    path = f"/v1/backups/{whole.backup['id']}/links"
+
+    answer = whole.caller.http.post(path, json={"artefact": "files/4711"})
+
+    assert answer.status_code == 400
