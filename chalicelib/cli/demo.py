@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -23,7 +24,15 @@ from chalicelib.domain.connection import parse_url
 from chalicelib.local.comparison import Difference, Facts
 from chalicelib.local.demo import Demo, DemoRequest
 from chalicelib.local.demo_report import DemoReport
-from chalicelib.local.demo_supabase import SupabaseDemo, SupabaseDemoReport, SupabaseDemoRequest
+from chalicelib.local.demo_supabase import (
+    Look,
+    SupabaseDemo,
+    SupabaseDemoReport,
+    SupabaseDemoRequest,
+)
+
+FILES_SHOWN: Final = 5
+"""Equal files that the demo of a project names; the others are counted."""
 
 
 @click.command(
@@ -105,14 +114,13 @@ def _of_supabase(invocation: Invocation, *, keep: bool, data: Path | None, as_js
 
 
 def _print_looks(report: SupabaseDemoReport) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("looked at", "source", "restored", ""):
-        table.add_column(name)
+    files = [look for look in report.looks if look.what.startswith("file ")]
+    unshown = [look for look in files[FILES_SHOWN:] if look.equal]
     for look in report.looks:
-        verdict = "equal" if look.equal else "DIFFERENT"
-        cells = (look.what, look.source or "missing", look.restored or "missing", verdict)
-        table.add_row(*(Text(cell) for cell in cells))
-    Console().print(table)
+        if look not in unshown:
+            click.echo(_seen(look))
+    if unshown:
+        click.echo(f"equal: {len(unshown)} more files")
     for told in report.by_hand:
         click.echo(f"left to do by hand: {told}")
     for step, seconds in report.seconds.items():
@@ -121,6 +129,13 @@ def _print_looks(report: SupabaseDemoReport) -> None:
     click.echo("all is equal" if report.equal else f"{different} things are DIFFERENT")
     if report.kept is not None:
         click.echo(f"kept in {report.kept}")
+
+
+def _seen(look: Look) -> str:
+    if look.equal:
+        return f"equal: {look.what}, {look.source}"
+    source, restored = look.source or "missing", look.restored or "missing"
+    return f"DIFFERENT: {look.what}, {source} in the source and {restored} in the other"
 
 
 def _say(text: str) -> None:

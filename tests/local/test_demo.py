@@ -104,3 +104,16 @@ def test_an_interrupted_demo_leaves_nothing(temporary: Path) -> None:
     assert "runs on port" in started
     assert (process.returncode, errors.startswith("error: interrupted")) == (130, True)
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_the_demo_of_a_project_ends_with_all_equal_and_leaves_nothing(tmp_path: Path) -> None:
+    done = _demo(tmp_path, "--supabase", "--data", "work")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "all is equal"
+    assert "verification proof" in done.stdout
+    assert "equal: users, 100 rows" in done.stdout
+    assert "DIFFERENT" not in done.stdout
+    assert list((tmp_path / "work").iterdir()) == []
