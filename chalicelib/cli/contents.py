@@ -18,7 +18,7 @@ from chalicelib.cli.invocation import (
 )
 from chalicelib.cli.output import print_json, text_of
 from chalicelib.cli.progress_view import size
-from chalicelib.domain.contents import ArchiveContents, ObjectInside, SizesFrom
+from chalicelib.domain.contents import ArchiveContents, FilesInside, ObjectInside, SizesFrom
 
 
 @click.command(
@@ -60,8 +60,22 @@ def _report(found: ArchiveContents) -> Iterator[str]:
         inside_them = found.large_objects
         counted = "" if inside_them.count is None else f" {inside_them.count}"
         yield f"large objects{counted}{_sizes(inside_them.stored_bytes, inside_them.raw_bytes)}"
+    for part in found.parts:
+        yield f"beside it {part.name}, {part.type}, {size(part.stored_bytes)}"
+    yield from _files(found.files)
     if found.left_out:
         yield f"and {found.left_out} more objects that the answer had no room for"
+
+
+def _files(files: FilesInside | None) -> Iterator[str]:
+    if files is None:
+        return
+    yield f"files {files.count}, {size(files.size_bytes)}, {files.missing} missing"
+    for file in files.first:
+        held = file.missing or f"{file.key}, {size(file.size_bytes or 0)}"
+        yield f"  {text_of(file.bucket)}/{text_of(file.name)}: {held}"
+    if files.count + files.missing > len(files.first):
+        yield f"  and more, all in {files.listing}"
 
 
 def _line(one: ObjectInside) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from chalicelib.domain.backup import Value
+from chalicelib.domain.backup import BackupType, Value
 
 MAX_ROWS: Final = 1000
 MAX_RESULT_BYTES: Final = 256 << 10
 """What a job may answer: its record is one item, and no store takes items much larger."""
+
+FILES_BYTES: Final = 64 << 10
+"""What of that files may take."""
 
 _OBJECT_BYTES: Final = 160
 """The names of an object's fields and its numbers in JSON, at their longest."""
@@ -60,10 +63,42 @@ class LargeObjectsInside(Value):
     raw_bytes: int | None
 
 
+class PartInside(Value):
+    """Describe an archive that lies beside the dump, by its artefact."""
+
+    name: str
+    type: BackupType
+    stored_bytes: int
+
+
+class FileInside(Value):
+    """Describe a file of the storage; `key` is the artefact it can be downloaded by.
+
+    Without a key, `missing` says why the backup does not hold it.
+    """
+
+    bucket: str
+    name: str
+    size_bytes: int | None = None
+    key: str | None = None
+    missing: str | None = None
+
+
+class FilesInside(Value):
+    """Sum up the files of the storage, and name the first of them; `listing` names them all."""
+
+    listing: str
+    count: int
+    size_bytes: int
+    missing: int
+    first: tuple[FileInside, ...]
+
+
 class ArchiveContents(Value):
     """Describe what an archive holds; `left_out` counts objects that found no room here.
 
-    `read_bytes` is what had to be read of the archive to know all this.
+    `read_bytes` is what had to be read of the archive to know all this. `parts` lie beside it, and
+    `files` beside them; the tables whose rows a part holds are among the schemas.
     """
 
     database: str
@@ -77,6 +112,16 @@ class ArchiveContents(Value):
     large_objects: LargeObjectsInside | None = None
     left_out: int = 0
     read_bytes: int = 0
+    parts: tuple[PartInside, ...] = ()
+    files: FilesInside | None = None
+
+    def beside(self, part: PartInside, contents: ArchiveContents | None) -> ArchiveContents:
+        """Return the same with one part more, and its contents where it has rows."""
+        update: dict[str, object] = {"parts": (*self.parts, part)}
+        if contents is not None:
+            update["schemas"] = _joined(self.schemas, contents.schemas)
+            update["read_bytes"] = self.read_bytes + contents.read_bytes
+        return self.model_copy(update=update)
 
     def fitted(self, max_bytes: int) -> ArchiveContents:
         """Return the contents with as many objects as fit, the largest tables first."""
@@ -130,6 +175,27 @@ class TableRows(Value):
 def quoted_name(schema: str, table: str) -> str:
     """Return a table's name as SQL has it, which reads in one way only."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
+
+
+def first_files(files: Iterable[FileInside]) -> tuple[FileInside, ...]:
+    """Return as many files as an answer has room for beside all else."""
+    found: list[FileInside] = []
+    room = FILES_BYTES
+    for file in files:
+        room -= len(file.model_dump_json(ensure_ascii=True))
+        if room < 0:
+            break
+        found.append(file)
+    return tuple(found)
+
+
+def _joined(
+    some: tuple[SchemaInside, ...], more: tuple[SchemaInside, ...]
+) -> tuple[SchemaInside, ...]:
+    found = {schema.name: schema.objects for schema in some}
+    for schema in more:
+        found[schema.name] = (*found.get(schema.name, ()), *schema.objects)
+    return tuple(SchemaInside(name=name, objects=found[name]) for name in sorted(found))
 
 
 def _by_size(found: tuple[str, int, ObjectInside]) -> tuple[bool, int]:

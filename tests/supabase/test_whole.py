@@ -173,3 +173,46 @@ def test_a_link_to_a_file_that_the_backup_does_not_hold_is_refused(whole: Whole)
     answer = whole.caller.http.post(path, json={"artefact": "files/4711"})
 
     assert answer.status_code == 400
+
+
+def test_contents_list_the_tables_of_every_part_and_the_files(whole: Whole) -> None:
+    found = job(whole, "contents", {})
+
+    tables = {
+        schema["name"]: {o["name"]: o["rows"] for o in schema["objects"] if o["kind"] == "TABLE"}
+        for schema in found["schemas"]
+    }
+    assert tables["auth"]["users"] == USERS
+    assert tables["storage"]["objects"] == FILES
+    assert tables["public"]["profiles"] == USERS
+    assert {part["name"] for part in found["parts"]} == {
+        "managed.dump",
+        "auth.dump",
+        "storage.dump",
+    }
+    assert (found["files"]["count"], len(found["files"]["first"])) == (FILES, FILES)
+    assert all(file["key"] for file in found["files"]["first"])
+
+
+@pytest.mark.parametrize(("table", "rows"), [("profiles", 2), ("users", 2), ("objects", 2)])
+def test_rows_can_be_looked_at_in_every_part(whole: Whole, table: str, rows: int) -> None:
+    schema = {"profiles": "public", "users": "auth", "objects": "storage"}[table]
+
+    found = job(whole, f"tables/{schema}.{table}/rows", {"limit": rows})
+
+    assert len(found["rows"]) == rows
+    assert found["is_all"] is False
+
+
+def test_a_proof_can_be_made_again_later(whole: Whole) -> None:
+    found = job(whole, "verify", {"level": "proof"})
+
+    assert found["level"] == "proof"
+
+
+def job(whole: Whole, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = whole.caller.http.post(f"/v1/backups/{whole.backup['id']}/{path}", json=body)
+    ended = whole.caller.ended(f"/v1/jobs/{whole.caller.answer(answer)['id']}")
+    assert ended["status"] == "completed", ended["error"]
+    result: dict[str, Any] = ended["result"]
+    return result
