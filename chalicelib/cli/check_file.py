@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from chalicelib.cli import sidecar
+from chalicelib.cli.check_beside import check_beside, compare_bytes
 from chalicelib.cli.hashing_reader import HashingReader
 from chalicelib.cli.pending_file import read_chunks
 from chalicelib.cli.progress_view import ViewWatch
 from chalicelib.cli.sidecar import SignedBy
-from chalicelib.domain.backup import Artefact, Compression, Format
+from chalicelib.domain.backup import Compression, Format
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.postgres_ports import ArchiveReport, Engine
 
@@ -71,18 +72,21 @@ def check_file(path: Path, key: Path, engine: Engine, watch: ViewWatch) -> Check
     """Check everything that can be; IntegrityFailed on the first thing that differs."""
     if not path.is_file():
         raise InvalidRequest(f"{path} is not a file", hint="Name a dump file.", field="file")
-    envelope = sidecar.read(sidecar.manifest_path(path))
+    envelope = sidecar.beside(path)
     if envelope is None:
         form = recognised(path)
-        return _outcome(path, form, _read(path, form, engine, watch), None)
+        return _outcome(path, form, _read(path, form, engine, watch))
     signed_by = sidecar.check_signature(envelope, key)
     manifest = envelope.manifest
     form = (manifest.format, manifest.compression)
     compare_bytes(manifest.main, path, watch)
-    # a dump of type data has its schema beside it
-    for artefact in manifest.artefacts[1:]:
-        _check_schema(artefact, path, engine, watch)
-    return _outcome(path, form, _read(path, form, engine, watch), signed_by)
+    beside = check_beside(manifest, path, engine, watch)
+    outcome = _outcome(path, form, _read(path, form, engine, watch), signed_by)
+    return replace(
+        outcome,
+        checked=(*outcome.checked, *beside.checked),
+        not_checked=(*outcome.not_checked, *beside.not_checked),
+    )
 
 
 def recognised(path: Path) -> tuple[Format, Compression]:
@@ -94,40 +98,17 @@ def recognised(path: Path) -> tuple[Format, Compression]:
     return Format.PLAIN, Compression.NONE
 
 
-def compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
-    """Refuse with IntegrityFailed a file without the size and SHA-256 of its description."""
-    # before any client reads it: a file that differs is told as that, not as what a client says
-    if not path.is_file():
-        raise IntegrityFailed(f"{path.name} is missing, and the manifest names it")
-    _compare(path, "size", artefact.stored_bytes, path.stat().st_size)
-    digest = HashingReader(read_chunks(path), artefact.stored_bytes, watch).finish()
-    _compare(path, "SHA-256", artefact.checksum.value, digest)
-
-
-def _check_schema(artefact: Artefact, path: Path, engine: Engine, watch: ViewWatch) -> None:
-    schema = sidecar.schema_path(path)
-    compare_bytes(artefact, schema, watch)
-    _read(schema, recognised(schema), engine, watch)
-
-
 def _read(path: Path, form: tuple[Format, Compression], engine: Engine, watch: ViewWatch) -> _Read:
     reader = HashingReader(read_chunks(path), path.stat().st_size, watch)
     report = engine.check(*form, reader.chunks(), watch)
     return _Read(report, reader.finish(), reader.size_bytes)
 
 
-def _compare(path: Path, what: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise IntegrityFailed(
-            f"the {what} of {path.name} is {found}, and the manifest says {expected}"
-        )
-
-
 def _outcome(
     path: Path,
     form: tuple[Format, Compression],
     read: _Read,
-    signed_by: SignedBy | None,
+    signed_by: SignedBy | None = None,
 ) -> CheckOutcome:
     checked = [
         f"every byte was read by {read.report.read_by}, {read.report.raw_bytes} bytes of SQL"

@@ -107,7 +107,7 @@ def _opened(invocation: Invocation, place: Place) -> tuple[FileRanges, tuple[Blo
         raise InvalidRequest(f"{path} is not a file", hint="Name a dump file.", field="target")
     require_custom(recognised(path)[0])
     source = FileRanges(path)
-    envelope = sidecar.read(sidecar.manifest_path(path))
+    envelope = sidecar.beside(path)
     if envelope is None:
         return source, ()
     settings = invocation.settings(place.data)

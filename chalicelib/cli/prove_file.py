@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.cli import sidecar
-from chalicelib.cli.check_file import compare_bytes
+from chalicelib.cli.check_beside import compare_bytes
 from chalicelib.cli.pending_file import read_chunks
 from chalicelib.cli.progress_view import ViewWatch
 from chalicelib.cli.sidecar import SignedBy
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import IntegrityFailed, InvalidRequest
 from chalicelib.domain.manifest import Manifest
-from chalicelib.domain.object_keys import SCHEMA_DUMP
+from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.proof import Assertion, ProofLevel, ProofReport
+from chalicelib.domain.role_statements import ROLES
 from chalicelib.postgres_ports import Engine, ProofRequest
 
 
@@ -43,16 +44,18 @@ def prove_file(request: ProveRequest, engine: Engine, watch: ViewWatch) -> Proof
     manifest, signed_by = _manifest(request)
     compare_bytes(manifest.main, path, watch)
     for artefact in manifest.artefacts[1:]:
-        compare_bytes(artefact, sidecar.schema_path(path), watch)
+        if is_dump(artefact.name) or artefact.name == ROLES:
+            compare_bytes(artefact, sidecar.artefact_path(path, artefact.name), watch)
 
     def open_artefact(name: str) -> Iterator[bytes]:
-        return read_chunks(sidecar.schema_path(path) if name == SCHEMA_DUMP else path)
+        is_main = name == manifest.main.name
+        return read_chunks(path if is_main else sidecar.artefact_path(path, name))
 
     return engine.prove(_proof_of(manifest, request, signed_by), open_artefact, watch)
 
 
 def _manifest(request: ProveRequest) -> tuple[Manifest, SignedBy]:
-    envelope = sidecar.read(sidecar.manifest_path(request.path))
+    envelope = sidecar.beside(request.path)
     if envelope is None:
         raise InvalidRequest(
             f"there is no manifest beside {request.path.name}",
@@ -84,4 +87,6 @@ def _proof_of(manifest: Manifest, request: ProveRequest, signed_by: SignedBy) ->
         assertions=request.assertions,
         against=request.against,
         is_ours=signed_by is SignedBy.OURS,
+        parts=manifest.parts,
+        has_roles=any(artefact.name == ROLES for artefact in manifest.artefacts),
     )

@@ -69,7 +69,7 @@ def _source(wanted: FileRestore, watch: ViewWatch) -> RestoreSource:
     path = wanted.path
     if not path.is_file():
         raise InvalidRequest(f"{path} is not a file", hint="Name a dump file.", field="file")
-    envelope = sidecar.read(sidecar.manifest_path(path))
+    envelope = sidecar.beside(path)
     if envelope is None:
         _require_trust(wanted, "there is no manifest beside it")
         return _unknown(path)

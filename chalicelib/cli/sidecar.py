@@ -1,4 +1,8 @@
-"""The signed description that lies beside a dump: FILE.manifest.json."""
+"""The signed description that lies beside a dump: FILE.manifest.json.
+
+A backup of the service that was downloaded as it lies in the store has `manifest.json` instead, and
+its other artefacts beside it under their own names.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from chalicelib.domain.manifest import (
     parse_envelope,
     payload_of,
 )
+from chalicelib.domain.object_keys import MAIN, MANIFEST, SCHEMA_DUMP
 
 
 class SignedBy(StrEnum):
@@ -40,6 +45,13 @@ def schema_path(file: Path) -> Path:
     return file.with_name(file.name + ".schema.dump")
 
 
+def artefact_path(file: Path, name: str) -> Path:
+    """Return where an artefact beside a dump lies."""
+    is_of_backup = file.name.startswith(MAIN) and not schema_path(file).exists()
+    is_own = name == SCHEMA_DUMP and not is_of_backup
+    return schema_path(file) if is_own else file.with_name(name)
+
+
 def key_path(data: Path, chosen: Path | None) -> Path:
     """Return the file of the signing key: the chosen one, or the data folder's."""
     return chosen or data / "keys" / "signing.key"
@@ -51,8 +63,16 @@ def signed(manifest: Manifest, signer: FileSigner) -> bytes:
     return SignedManifest(payload=payload, signature=signer.sign(payload.encode())).to_bytes()
 
 
-def read(path: Path) -> SignedManifest | None:
+def beside(file: Path) -> SignedManifest | None:
     """Return the description beside a dump, None when there is none; its signature is unchecked."""
+    found = read(manifest_path(file))
+    if found is None and file.name.startswith(MAIN):
+        return read(file.with_name(MANIFEST))
+    return found
+
+
+def read(path: Path) -> SignedManifest | None:
+    """Return the description in a file, None when there is no file."""
     if not path.exists():
         return None
     return parse_envelope(b"".join(read_chunks(path)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -15,6 +17,7 @@ FILES = "storage-files.jsonl"
 """What became of each row, in the same order."""
 FOLDER = "files/"
 """What the names of the stored files begin with; a running number follows."""
+_STORED: Final = re.compile(rf"{FOLDER}([1-9][0-9]{{0,9}})")
 
 
 class StorageObject(Value):
@@ -62,6 +65,12 @@ class StorageFile(Value):
     def line(self) -> str:
         """The file as a line of its listing."""
         return self.model_dump_json(exclude_none=True)
+
+
+def file_number(name: str) -> int | None:
+    """Return the running number of a stored file, None for what is no name of one."""
+    found = _STORED.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def parse_object(line: bytes) -> StorageObject:

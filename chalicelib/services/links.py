@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,13 +12,12 @@ from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.domain.link import MAX_LIFETIME, SIGNED_FOR, Link, gone, redeemed
 from chalicelib.domain.object_keys import MANIFEST, RECOVERY, artefact_key
 from chalicelib.domain.record import Insert, Page, Query, Replace, Write
-from chalicelib.domain.storage_file import FOLDER
+from chalicelib.domain.storage_file import file_number
 from chalicelib.ports import ObjectStore
 from chalicelib.services.ledger import Ledger
 
 DEFAULT_LIFETIME: Final = timedelta(hours=24)
 _PLAIN_TEXTS: Final = (MANIFEST, RECOVERY)
-_FILE: Final = re.compile(rf"{FOLDER}([1-9][0-9]{{0,9}})")
 
 
 @dataclass(frozen=True)
@@ -154,10 +152,10 @@ def _artefact_name(backup: Backup, wanted: str | None) -> str:
 
 def _is_file(backup: Backup, name: str) -> bool:
     """Tell whether a file of the storage may have this number: which have one, the listing says."""
-    found = _FILE.fullmatch(name)
-    if found is None or backup.files is None:
+    number = file_number(name)
+    if number is None or backup.files is None:
         return False
-    return int(found[1]) <= backup.files.files + backup.files.missing
+    return number <= backup.files.files + backup.files.missing
 
 
 def _event(ledger: Ledger, actor: str, link: Link, action: str) -> Insert:

@@ -7,6 +7,9 @@ worker processes, with a proof. What each part promises by itself is tested besi
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -216,3 +219,59 @@ def job(whole: Whole, path: str, body: dict[str, Any]) -> dict[str, Any]:
     assert ended["status"] == "completed", ended["error"]
     result: dict[str, Any] = ended["result"]
     return result
+
+
+@pytest.fixture
+def folder(whole: Whole, tmp_path: Path) -> Path:
+    """Give a copy of the backup as it lies in the store, as somebody would download it."""
+    (stored,) = whole.data.rglob("database.dump")
+    copied = tmp_path / "downloaded"
+    shutil.copytree(stored.parent, copied)
+    return copied
+
+
+def holdfast(whole: Whole, command: str, file: Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "chalicelib.cli.main", command, str(file), "--data"]
+    return subprocess.run(
+        [*argv, str(whole.data), "--json"],
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_a_downloaded_backup_is_checked_with_all_that_lies_beside_it(
+    whole: Whole, folder: Path
+) -> None:
+    (folder / "managed.dump").unlink()
+
+    done = holdfast(whole, "check", folder / "database.dump")
+
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert told["signed_by"] == "ours"
+    assert f"{FILES} files of the storage have the SHA-256 of their listing" in told["checked"]
+    assert "managed.dump: it is not beside the dump" in told["not_checked"]
+
+
+@pytest.mark.parametrize("name", ["auth.dump", "roles.sql", "files/1"])
+def test_damage_beside_the_dump_is_found(whole: Whole, folder: Path, name: str) -> None:
+    damaged = bytearray((folder / name).read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (folder / name).write_bytes(damaged)
+
+    done = holdfast(whole, "check", folder / "database.dump")
+
+    assert done.returncode == 3
+    assert Path(name).name in done.stderr
+
+
+def test_a_downloaded_backup_can_be_proven_without_the_service(whole: Whole, folder: Path) -> None:
+    done = holdfast(whole, "prove", folder / "database.dump")
+
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["outcome"]) == (0, "equal")
+    assert report["compared"]["rows"] > USERS
+    assert report["compared"]["roles"] > 0
