@@ -57,9 +57,9 @@ def compare_bytes(artefact: Artefact, path: Path, watch: ViewWatch) -> None:
     # before any client reads it: a file that differs is told as that, not as what a client says
     if not path.is_file():
         raise IntegrityFailed(f"{path.name} is missing, and the manifest names it")
-    _compare(path, "size", artefact.stored_bytes, path.stat().st_size)
+    _compare(path.name, "size", artefact.stored_bytes, path.stat().st_size)
     digest = HashingReader(read_chunks(path), artefact.stored_bytes, watch).finish()
-    _compare(path, "SHA-256", artefact.checksum.value, digest)
+    _compare(path.name, "SHA-256", artefact.checksum.value, digest)
 
 
 def _check_files(listing: Path) -> Beside:
@@ -68,7 +68,7 @@ def _check_files(listing: Path) -> Beside:
     for file in _held(listing):
         path = listing.parent / (file.key or "")
         if path.is_file():
-            _compare(path, "SHA-256", file.sha256, _digest(path))
+            _compare(str(file.key), "SHA-256", file.sha256, _digest(path))
             checked += 1
         else:
             absent += 1
@@ -88,8 +88,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _compare(path: Path, what: str, expected: object, found: object) -> None:
+def _compare(name: str, what: str, expected: object, found: object) -> None:
     if expected != found:
-        raise IntegrityFailed(
-            f"the {what} of {path.name} is {found}, and the manifest says {expected}"
-        )
+        raise IntegrityFailed(f"the {what} of {name} is {found}, and the manifest says {expected}")

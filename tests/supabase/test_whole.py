@@ -265,7 +265,7 @@ def test_damage_beside_the_dump_is_found(whole: Whole, folder: Path, name: str) 
     done = holdfast(whole, "check", folder / "database.dump")
 
     assert done.returncode == 3
-    assert Path(name).name in done.stderr
+    assert name in json.loads(done.stdout)["error"]["message"]
 
 
 def test_a_downloaded_backup_can_be_proven_without_the_service(whole: Whole, folder: Path) -> None:
