@@ -6,11 +6,17 @@ CREATE ROLE gives anyway is written: a role that is no superuser may not even sa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from string import Template
 from typing import Final
 
 ROLES: Final = "roles.sql"
+
+IDENTIFIER: Final = r'((?:U&)?"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
+"""How a pattern of `re` takes a role's name in one of the statements."""
+
+_ESCAPED: Final = re.compile(r"\\(?:(\\)|([0-9A-F]{4}))")
 
 LISTS: Final = (
     "local_preload_libraries",
@@ -38,6 +44,14 @@ class RoleRules:
 
 PLAIN_RULES: Final = RoleRules()
 """Every role but PostgreSQL's own, as pg_dumpall has it."""
+
+
+def unquoted(identifier: str) -> str:
+    """Return the name that an identifier of these statements stands for."""
+    if identifier.startswith("U&"):
+        inside = identifier[3:-1].replace('""', '"')
+        return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), inside)
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
 def roles_query(rules: RoleRules = PLAIN_RULES) -> str:

@@ -9,13 +9,12 @@ from typing import Final
 
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.facts import RoleFact
+from chalicelib.domain.role_statements import IDENTIFIER, unquoted
 
-_NAME: Final = r'((?:U&)?"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
-_MAKES: Final = re.compile(rf"CREATE ROLE {_NAME}(?= |;)")
-_DESCRIBES: Final = re.compile(rf"COMMENT ON ROLE {_NAME} IS ")
-_GRANTS: Final = re.compile(rf"GRANT {_NAME} TO {_NAME}(?= |;)")
-_ESCAPED: Final = re.compile(r"\\(?:(\\)|([0-9A-F]{4}))")
-_SETS: Final = re.compile(rf"ALTER ROLE {_NAME} (?:IN DATABASE {_NAME} )?SET ")
+_MAKES: Final = re.compile(rf"CREATE ROLE {IDENTIFIER}(?= |;)")
+_DESCRIBES: Final = re.compile(rf"COMMENT ON ROLE {IDENTIFIER} IS ")
+_GRANTS: Final = re.compile(rf"GRANT {IDENTIFIER} TO {IDENTIFIER}(?= |;)")
+_SETS: Final = re.compile(rf"ALTER ROLE {IDENTIFIER} (?:IN DATABASE {IDENTIFIER} )?SET ")
 
 
 @dataclass(frozen=True)
@@ -89,12 +88,5 @@ def plain_roles(known: Sequence[RoleFact], statements: RoleStatements) -> tuple[
 
 def _statement(pattern: re.Pattern[str], line: str) -> RoleStatement:
     found: Sequence[str | None] = match.groups() if (match := pattern.match(line)) else ()
-    names = tuple(_unquoted(name) for name in found if name)
+    names = tuple(unquoted(name) for name in found if name)
     return RoleStatement(line, names[:1] if pattern is _SETS else names)
-
-
-def _unquoted(name: str) -> str:
-    if name.startswith("U&"):
-        inside = name[3:-1].replace('""', '"')
-        return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), inside)
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name

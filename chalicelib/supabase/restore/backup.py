@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import InvalidRequest
-from chalicelib.domain.role_statements import ROLES
+from chalicelib.domain.role_statements import IDENTIFIER, ROLES, unquoted
 from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreSource
 from chalicelib.restore_ports import Entry, Target
 from chalicelib.supabase.catalogue_queries import CATALOGUE
@@ -17,9 +17,10 @@ from chalicelib.supabase.config import CONFIG
 from chalicelib.supabase.functions import FUNCTIONS
 from chalicelib.supabase.parts import AUTH, STORAGE
 from chalicelib.supabase.restore.catalogue import Catalogue, Extension, parsed, read_catalogue
-from chalicelib.supabase.restore.roles import NAME, unquoted
 
-_EXTENSION: Final = re.compile(rf"CREATE EXTENSION IF NOT EXISTS {NAME} WITH SCHEMA {NAME};")
+_EXTENSION: Final = re.compile(
+    rf"CREATE EXTENSION IF NOT EXISTS {IDENTIFIER} WITH SCHEMA {IDENTIFIER};"
+)
 OF_COMPONENT: Final[dict[Component, str]] = {
     Component.ROLES: ROLES,
     Component.AUTH: AUTH,

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from chalicelib.domain.role_statements import unquoted
 from chalicelib.restore_ports import Entry, Target
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import Choice
-from chalicelib.supabase.restore.roles import quoted, unquoted
+from chalicelib.supabase.restore.roles import quoted
 from chalicelib.supabase.restore.tally import Tally
 
 VISITORS: Final = ("anon", "authenticated")

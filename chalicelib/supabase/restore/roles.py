@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.domain.errors import IntegrityFailed
+from chalicelib.domain.role_statements import IDENTIFIER, unquoted
 from chalicelib.domain.supabase import is_reserved_role
 
-NAME: Final = r'((?:U&)?"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
-_ROLE: Final = re.compile(rf"(CREATE|ALTER|COMMENT ON) ROLE {NAME}(.*);")
-_MEMBERSHIP: Final = re.compile(rf"GRANT {NAME} TO {NAME}(.*);")
+_ROLE: Final = re.compile(rf"(CREATE|ALTER|COMMENT ON) ROLE {IDENTIFIER}(.*);")
+_MEMBERSHIP: Final = re.compile(rf"GRANT {IDENTIFIER} TO {IDENTIFIER}(.*);")
 _SETTING: Final = re.compile(r"(?: IN DATABASE .*)? (?:SET|RESET) ")
 _HARD: Final = re.compile(r" (?:NO)?(?:SUPERUSER|REPLICATION|BYPASSRLS)\b")
 _LOGIN: Final = re.compile(r"\bLOGIN\b")
@@ -98,16 +98,3 @@ def _easier(line: str) -> str | None:
     """Return the statement without what only superusers may say; None where that is nothing."""
     easier = _HARD.sub("", line)
     return easier if easier != line and not _is_setting(line) else None
-
-
-def unquoted(name: str) -> str:
-    """Return the name that an identifier of SQL stands for."""
-    if not name.endswith('"'):
-        return name
-    inner = name.removeprefix("U&")[1:-1].replace('""', '"')
-    if not name.startswith("U&"):
-        return inner
-    # only line ends are ever written so
-    for code, letter in ((r"\000A", "\n"), (r"\000D", "\r"), ("\\\\", "\\")):
-        inner = inner.replace(code, letter)
-    return inner

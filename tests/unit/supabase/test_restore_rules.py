@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.proof import Difference
 from chalicelib.domain.restore import MAX_NOTES, Comparison
+from chalicelib.domain.role_statements import unquoted
 from chalicelib.domain.storage_file import StorageFile
 from chalicelib.postgres_ports import RestoreFile
 from chalicelib.restore_ports import Entry
@@ -21,7 +22,7 @@ from chalicelib.supabase.restore.backup import catalogue_of, lines_of
 from chalicelib.supabase.restore.catalogue import read_catalogue
 from chalicelib.supabase.restore.checks import claims_of, granted
 from chalicelib.supabase.restore.preflight import columns_of
-from chalicelib.supabase.restore.roles import plan_roles, quoted, unquoted
+from chalicelib.supabase.restore.roles import plan_roles, quoted
 from chalicelib.supabase.restore.services import entrypoint_of, form_of
 from chalicelib.supabase.restore.tally import Tally
 from chalicelib.supabase.restore.upload import address_of

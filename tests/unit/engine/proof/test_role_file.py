@@ -80,3 +80,9 @@ def test_any_name_is_read_as_it_was_quoted(name: str) -> None:
     found = read_statements([f"CREATE ROLE {quoted} WITH LOGIN;"])
 
     assert found.made == {name}
+
+
+def test_an_escaped_backslash_before_digits_is_no_line_end() -> None:
+    found = read_statements([r'CREATE ROLE U&"a\\000A\000Ab";'])
+
+    assert found.made == {"a\\000A\nb"}
