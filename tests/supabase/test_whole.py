@@ -20,7 +20,7 @@ import pytest
 
 from chalicelib.domain.backup import Component
 from chalicelib.engine.server_programs import find_servers
-from chalicelib.local.demo_inside import Caller
+from chalicelib.local.demo_inside import Caller, fields_of
 from chalicelib.local.demo_supabase import SOURCE_REF, TARGET_REF, registered, service_in
 from chalicelib.local.supabase.looks import looks
 from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
@@ -213,6 +213,19 @@ def test_a_proof_can_be_made_again_later(whole: Whole) -> None:
     assert found["level"] == "proof"
 
 
+def test_a_plain_project_is_proven_with_its_roles(whole: Whole) -> None:
+    project = {**fields_of(whole.target.admin_connection), "name": "plain"}
+    made = whole.caller.answer(whole.caller.http.post("/v1/projects", json=project))
+    components = ["database", "roles"]
+    asked = {"project_id": made["id"], "components": components, "verification": "proof"}
+
+    backup = done(whole.caller, "/v1/backups", asked)
+
+    assert (backup["status"], backup["components"]) == ("completed", components)
+    assert backup["verification"]["level"] == "proof"
+    assert "statements on roles" in backup["verification"]["report"]
+
+
 def job(whole: Whole, path: str, body: dict[str, Any]) -> dict[str, Any]:
     answer = whole.caller.http.post(f"/v1/backups/{whole.backup['id']}/{path}", json=body)
     ended = whole.caller.ended(f"/v1/jobs/{whole.caller.answer(answer)['id']}")
@@ -224,7 +237,8 @@ def job(whole: Whole, path: str, body: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def folder(whole: Whole, tmp_path: Path) -> Path:
     """Give a copy of the backup as it lies in the store, as somebody would download it."""
-    (stored,) = whole.data.rglob("database.dump")
+    dumps = whole.data.rglob("database.dump")
+    (stored,) = [path for path in dumps if whole.backup["id"] in path.parts]
     copied = tmp_path / "downloaded"
     shutil.copytree(stored.parent, copied)
     return copied

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from chalicelib.domain.backup import BackupOptions, BackupType
+from chalicelib.domain.backup import BackupOptions, BackupType, Format
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import IntegrityFailed
@@ -188,3 +188,10 @@ def test_the_source_as_it_is_now_is_compared_without_what_no_archive_holds(joint
 
     assert report.outcome is Outcome.EQUAL, report.sentence
     assert set(UNPROVEN) <= {gap.what for gap in report.unproven}
+
+
+def test_a_plain_dump_cannot_be_proven_together_with_parts(joint18: Joint) -> None:
+    report = joint18.proven(joint18.dumped(), format=Format.PLAIN)
+
+    assert report.outcome is Outcome.UNPROVEN
+    assert "a plain dump cannot be proven together with its parts" in report.sentence
