@@ -107,8 +107,8 @@ class Target(Protocol):
         """Publish that another phase begins."""
         ...
 
-    def look(self) -> None:
-        """Ask the watch whether the work may go on."""
+    def look(self, files_done: int = 0) -> None:
+        """Ask the watch whether the work may go on; say how many files are there."""
         ...
 
     def rows(self, question: str, *values: object) -> list[tuple[Any, ...]]:

@@ -120,6 +120,15 @@ def test_a_backup_out_of_sight_is_as_good_as_none(
     assert answer.status_code == 404
 
 
+def test_parts_of_a_platform_are_refused_for_a_database_alone(
+    client: httpx.Client, backup: Backup, project: Project
+) -> None:
+    answer = client.post("/v1/restores", json=asked(backup, project, components=["auth"]))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
+    assert "takes no auth" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("confirmation", [None, "copy", "db.example.org/other"])
 def test_clean_needs_the_name_of_the_target(
     client: httpx.Client, backup: Backup, confirmation: str | None

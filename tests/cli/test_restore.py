@@ -62,6 +62,13 @@ def test_one_table_and_one_document(terminal: Any, dumped: Path, target: Connect
     assert list(contents(target)) == ["public.orders", "large objects"]
 
 
+def test_a_file_has_no_components(terminal: Any, dumped: Path, target: Connection) -> None:
+    done = terminal.run("restore", dumped, url(target), "--component", "auth")
+
+    assert done.code == 2
+    assert "a file is the database alone" in done.err
+
+
 def test_a_dry_run_tells_and_changes_nothing(
     terminal: Any, dumped: Path, target: Connection
 ) -> None:

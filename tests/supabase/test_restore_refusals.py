@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.restore import Preflight, RestoreOptions, Selection, TargetState
 from chalicelib.domain.storage_file import FILES
+from chalicelib.local.supabase.http_server import Trouble
 from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
 from chalicelib.postgres_ports import PlatformTarget, RestoreSource
 from tests.support.dumping import Bystander
@@ -249,3 +250,65 @@ def test_a_file_that_is_not_what_its_listing_says_ends_the_restore(
         restoring.restore(other, target, Component.STORAGE)
 
     assert restoring.reached == [TargetState.PARTIAL]
+
+
+def test_users_come_all_or_none(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    refusing = "ALTER TABLE auth.users ADD CONSTRAINT late CHECK (email NOT LIKE 'user2@%')"
+    with as_admin(target, [refusing], ["ALTER TABLE auth.users DROP CONSTRAINT late"]):
+        report = restoring.restore(backup, target, Component.AUTH)
+        with target.admin_session() as session:
+            found = session.execute(b"SELECT count(*) FROM auth.users").fetchone()
+
+    assert report.errors_total == 1
+    assert report.errors[0].what == "rows of auth.dump"
+    assert 'violates check constraint "late" (COPY users, line 2)' in report.errors[0].message
+    assert found == (0,)
+    assert restoring.reached == [TargetState.PARTIAL]
+
+
+def test_no_value_of_a_refused_row_is_told(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    refusing = "ALTER TABLE auth.mfa_factors ADD CONSTRAINT late CHECK (secret IS NULL)"
+    with as_admin(target, [refusing], ["ALTER TABLE auth.mfa_factors DROP CONSTRAINT late"]):
+        report = restoring.restore(backup, target, Component.AUTH)
+
+    assert report.errors_total == 1
+    assert "canary" not in report.model_dump_json()
+
+
+def test_a_platform_that_fails_names_the_function(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    target.http.troubles.append(Trouble("functions/deploy", 500, times=5))
+
+    report = restoring.restore(backup, target, Component.FUNCTIONS)
+
+    assert [note.what for note in report.errors] == ["function hello"]
+    assert "the function hello" in report.errors[0].message
+    assert report.restored == {"EDGE FUNCTION": 1}
+
+
+def test_a_platform_that_is_busy_is_waited_for(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    busy = Trouble("functions/deploy", 429, times=1, headers={"Retry-After": "3"})
+    target.http.troubles.append(busy)
+
+    report = restoring.restore(backup, target, Component.FUNCTIONS)
+
+    assert report.restored == {"EDGE FUNCTION": 2}
+    assert restoring.pauses == [3.0]
+
+
+def test_a_backup_of_a_plain_database_is_taken_by_its_archive_alone(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    plain = without(backup, *(name for name in backup.artefacts if name != "database.dump"))
+
+    found = restoring.preflight(plain, target)
+
+    assert messages(found) == []
+    assert found.objects["TABLE"] >= 5

@@ -39,6 +39,7 @@ class Pulse:
     phase: str = "preflight"
     tables_before: int = 0
     fed_bytes: int = 0
+    files_done: int = 0
     size_bytes: int | None = None
     listener: Listener | None = None
     _next_look: float = field(default=0.0, init=False)
@@ -76,6 +77,7 @@ class Pulse:
             # the last one that started is still at work
             tables_done=max(self.tables_before + started - (1 if table else 0), 0),
             tables_total=self.tables_total,
+            files_done=self.files_done,
             at=self.clock.now(),
         )
 

@@ -118,8 +118,9 @@ class PostgresTarget:
         """Publish that another phase begins."""
         self._hold.pulse.begin(phase)
 
-    def look(self) -> None:
-        """Ask the watch whether the work may go on."""
+    def look(self, files_done: int = 0) -> None:
+        """Ask the watch whether the work may go on; say how many files are there."""
+        self._hold.pulse.files_done = files_done
         self._hold.pulse()
 
     def rows(self, question: str, *values: object) -> list[tuple[Any, ...]]:

@@ -26,8 +26,11 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.storage_file import StorageFile
 from chalicelib.supabase.restore.tally import Tally
 
+FILE: Final = "FILE"
 IN_FLIGHT: Final = 16
 WAITING: Final = 2 * IN_FLIGHT
+"""So many at most are known at once: a listing may have millions, and memory stays flat."""
+
 TICK_S: Final = 0.25
 TRIES: Final = 5
 PAUSE_S: Final = 0.5
@@ -76,7 +79,7 @@ def upload(
     files: Iterable[StorageFile],
     open_file: Callable[[str], Iterator[bytes]],
     tally: Tally,
-    look: Callable[[], None],
+    look: Callable[[int], None],
 ) -> None:
     """Upload the files that the backup holds, in constant memory; list those it does not.
 
@@ -101,7 +104,7 @@ def _all(
     uploader: Uploader,
     files: Iterable[StorageFile],
     tally: Tally,
-    look: Callable[[], None],
+    look: Callable[[int], None],
 ) -> None:
     pending: set[Future[str]] = set()
     for file in files:
@@ -223,14 +226,14 @@ def address_of(file: StorageFile) -> str:
 
 
 def _some_done(
-    pending: set[Future[str]], tally: Tally, look: Callable[[], None]
+    pending: set[Future[str]], tally: Tally, look: Callable[[int], None]
 ) -> set[Future[str]]:
     done, left = wait(pending, timeout=TICK_S, return_when=FIRST_COMPLETED)
-    look()
+    look(tally.restored[FILE])
     for future in done:
         if differing := future.result():
             tally.differ(f"file {differing}", "the bytes of the backup", "others")
-        tally.restored["FILE"] += 1
+        tally.restored[FILE] += 1
         tally.checked["files"] += 1
     return left
 

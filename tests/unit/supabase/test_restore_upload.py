@@ -97,7 +97,7 @@ def opened(key: str) -> Iterator[bytes]:
 
 def brought(door: Door, *files: StorageFile) -> Tally:
     tally = Tally()
-    upload(door, files, opened, tally, lambda: None)
+    upload(door, files, opened, tally, lambda done: None)
     return tally
 
 
@@ -198,7 +198,7 @@ def test_bytes_that_come_back_otherwise_are_told(
 
 
 def test_a_wish_to_stop_ends_it(door: Door) -> None:
-    def stop() -> None:
+    def stop(done: int) -> None:
         raise Cancelled("the test cancels")
 
     with pytest.raises(Cancelled):
