@@ -312,3 +312,17 @@ def test_a_backup_of_a_plain_database_is_taken_by_its_archive_alone(
 
     assert messages(found) == []
     assert found.objects["TABLE"] >= 5
+
+
+def test_a_setting_that_the_plan_refuses_is_left_and_the_others_are_written(
+    backup: RestoreSource, target: SupabaseStandIn, restoring: Restoring
+) -> None:
+    # the whole section, then the first of its two settings
+    target.http.troubles.append(Trouble("PATCH /v1/.*/config/auth", 400, times=2))
+    target.platform.configs["auth"]["site_url"] = "https://new.example.org"
+
+    report = restoring.restore(backup, target, Component.CONFIG)
+
+    assert report.errors == ()
+    assert "setting auth.password_min_length" in {note.what for note in report.by_hand}
+    assert target.platform.configs["auth"]["site_url"] == "https://shop.example.org"

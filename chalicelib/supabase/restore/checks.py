@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chalicelib.domain.role_statements import unquoted
+from chalicelib.domain.supabase import is_managed_schema
 from chalicelib.restore_ports import Entry, Target
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import Choice
@@ -20,6 +21,9 @@ from chalicelib.supabase.restore.tally import Tally
 
 VISITORS: Final = ("anon", "authenticated")
 API_ROLES: Final = (*VISITORS, "service_role")
+OF_STORAGE: Final = frozenset({("storage", "objects"), ("storage", "buckets")})
+"""Tables of the platform that users write policies for."""
+
 MAX_PROBED: Final = 200
 EVERYTHING: Final = "ALL"
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"
@@ -90,10 +94,15 @@ def granted(entries: Iterable[Entry]) -> Grants:
 def check_row_security(target: Target, backup: HeldBackup, tally: Tally) -> None:
     """Require row security wherever the source had it."""
     secured = {(schema, table) for schema, table in target.rows(_SECURED)}
-    for schema, table in backup.catalogue.secured:
+    for schema, table in looked_at(backup.catalogue.secured):
         if (schema, table) not in secured:
             tally.differ(f"row security of {schema}.{table}", "on", "off")
         tally.checked["row security"] += 1
+
+
+def looked_at(secured: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the tables that are ours to look at: another release of the platform has others."""
+    return tuple(one for one in secured if one in OF_STORAGE or not is_managed_schema(one[0]))
 
 
 def check_visitors(target: Target, backup: HeldBackup, tally: Tally) -> None:
@@ -101,7 +110,7 @@ def check_visitors(target: Target, backup: HeldBackup, tally: Tally) -> None:
     policies: dict[tuple[str, str], list[frozenset[str]]] = {}
     for schema, table, roles in target.rows(_POLICIES):
         policies.setdefault((schema, table), []).append(frozenset(roles))
-    tables = backup.catalogue.secured
+    tables = looked_at(backup.catalogue.secured)
     for schema, table in tables[:MAX_PROBED]:
         for role in VISITORS:
             lets = any(roles & {role, "public"} for roles in policies.get((schema, table), ()))

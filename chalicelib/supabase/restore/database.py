@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -39,7 +39,7 @@ def make_extensions(target: Target, backup: HeldBackup, facts: ProjectFacts, tal
     for extension in backup.catalogue.extensions:
         if extension.name in facts.installed or extension.name == "plpgsql":
             continue
-        refused = target.attempt(*_creation(extension))
+        refused = target.attempt(*creation_of(extension, facts.world.schemas))
         if refused is None:
             tally.restored["EXTENSION"] += 1
         else:
@@ -217,14 +217,14 @@ def end_loans(target: Target, ends: Sequence[str], tally: Tally) -> None:
         tally.leave("rights that the restore lent", refused, "Run: " + "; ".join(ends))
 
 
-def _creation(extension: Extension) -> tuple[str, ...]:
+def creation_of(extension: Extension, schemas: Collection[str]) -> tuple[str, ...]:
+    """Return the statements that create an extension where these schemas are."""
     name, schema = quoted(extension.name), quoted(extension.schema)
     if extension.name in OWN_SCHEMA:
         return (f"CREATE EXTENSION IF NOT EXISTS {name} CASCADE",)
-    return (
-        f"CREATE SCHEMA IF NOT EXISTS {schema}",
-        f"CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema} CASCADE",
-    )
+    # not even IF NOT EXISTS may be said of pg_catalog, where pg_cron lies
+    ahead = () if extension.schema in schemas else (f"CREATE SCHEMA IF NOT EXISTS {schema}",)
+    return (*ahead, f"CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema} CASCADE")
 
 
 def _known_jobs(target: Target) -> frozenset[str | None] | None:

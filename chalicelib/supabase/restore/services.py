@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chalicelib.domain.errors import HoldfastError
+from chalicelib.domain.errors import HoldfastError, InvalidRequest
 from chalicelib.supabase.config import CONFIG
 from chalicelib.supabase.functions import FUNCTIONS
 from chalicelib.supabase.management import FUNCTIONS_WRITE, ManagementApi, Question, Scope
@@ -133,26 +133,48 @@ def read_section(api: ManagementApi, name: str) -> dict[str, Any]:
 
 
 def _write(api: ManagementApi, name: str, values: dict[str, Any], tally: Tally) -> None:
-    written = WRITTEN[name]
     known = read_section(api, name)
     for key in sorted(values.keys() - known.keys()):
         tally.leave(f"setting {name}.{key}", "the target does not know it", LOOK)
     sent = {key: values[key] for key in values.keys() & known.keys() if known[key] != values[key]}
-    question = Question(
-        f"the settings {name}", written.path, written.writes, written.method, json=sent
-    )
     try:
-        if sent:
-            api.ask(question)
+        taken = _send(api, name, sent, tally)
     except HoldfastError as error:
         tally.refuse(f"settings {name}", error.message, error.hint)
         return
     tally.restored["CONFIG SECTION"] += 1
-    _compare(name, sent, read_section(api, name), tally)
+    _compare(name, taken, read_section(api, name), tally)
 
 
-def _compare(name: str, sent: dict[str, Any], found: dict[str, Any], tally: Tally) -> None:
-    tally.checked["settings"] += len(sent)
-    for key, value in sorted(sent.items()):
+def _send(api: ManagementApi, name: str, sent: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    """Write settings and return those that were taken; what the plan does not allow is left."""
+    try:
+        if sent:
+            api.ask(_writing(name, sent))
+    except InvalidRequest:
+        # one that is refused takes the others with it
+        return {key: sent[key] for key in sorted(sent) if _is_taken(api, name, key, sent, tally)}
+    return sent
+
+
+def _is_taken(api: ManagementApi, name: str, key: str, sent: dict[str, Any], tally: Tally) -> bool:
+    try:
+        api.ask(_writing(name, {key: sent[key]}))
+    except InvalidRequest as error:
+        tally.leave(f"setting {name}.{key}", error.message, error.hint)
+        return False
+    return True
+
+
+def _writing(name: str, settings: dict[str, Any]) -> Question:
+    written = WRITTEN[name]
+    what = f"the settings {name}"
+    return Question(what, written.path, written.writes, written.method, json=settings)
+
+
+def _compare(name: str, taken: dict[str, Any], found: dict[str, Any], tally: Tally) -> None:
+    """List what the platform made of a setting: it writes some values in words of its own."""
+    tally.checked["settings"] += len(taken)
+    for key, value in sorted(taken.items()):
         if found.get(key) != value:
-            tally.differ(f"setting {name}.{key}", value, found.get(key))
+            tally.leave(f"setting {name}.{key}", "the platform keeps it in another form", LOOK)
