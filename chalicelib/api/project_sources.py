@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from chalicelib.api.connections import changed_connection, checked, new_connection
 from chalicelib.api.requests.projects import NOT_SUPABASE, PlatformFields, ProjectCreate
-from chalicelib.domain.connection import Connection
+from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.supabase import API_URL, Reached, SupabaseSettings
 from chalicelib.domain.supabase_url import SupabasePlace, direct_endpoint, supabase_place
 from chalicelib.services.projects import ProjectChanges
-
-_ELSEWHERE = frozenset({"host", "port", "database"})
 
 
 def new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None]:
@@ -58,9 +56,13 @@ def _moved(
         return ProjectChanges(endpoint=place.endpoint, password=place.password or None), (
             place.reached
         )
-    is_elsewhere = pasted is not None or bool(body.connection_fields & _ELSEWHERE)
     changes = changed_connection(project.endpoint, body)
+    is_elsewhere = _address(changes.endpoint or project.endpoint) != _address(project.endpoint)
     return changes, Reached.GIVEN if is_elsewhere else supabase.reached
+
+
+def _address(endpoint: Endpoint) -> tuple[str, int, str]:
+    return endpoint.host, endpoint.port, endpoint.database
 
 
 def _place(body: ProjectCreate) -> SupabasePlace:

@@ -6,22 +6,21 @@ Secrets are named by the variable that holds them: an argument shows in the list
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import click
 
 from chalicelib.cli.invocation import VARIABLE_MARK, Invocation
+from chalicelib.domain.access import new_secret
 from chalicelib.domain.backup import Component
 from chalicelib.domain.project import ProjectKind
+from chalicelib.domain.reader_role import SUPABASE_READER, supabase_reader_sql
 from chalicelib.domain.supabase import REF, StorageAccess, WhenObjectGone
-from chalicelib.supabase.reader_role import READER, reader_role_sql
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SECRETS: Final = ("password", "access_token", "storage_key")
-PASSWORD_BYTES: Final = 24
 COMPONENTS: Final = click.Choice([one.value for one in Component])
 
 
@@ -73,7 +72,7 @@ _OPTIONS: Final = (
 role_sql_option: Callable[[Command], Command] = click.option(
     "--print-role-sql",
     is_flag=True,
-    help=f"Use the role {READER} with a new password, and print the SQL that makes it, once.",
+    help=f"Use the role {SUPABASE_READER} with a new password; print the SQL that makes it, once.",
 )
 
 
@@ -111,8 +110,8 @@ def source_fields(
         return where, None
     if not is_ref or options["password"]:
         raise click.UsageError("--print-role-sql goes with the reference alone, without --password")
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    return where | {"user": READER, "password": password}, reader_role_sql(password)
+    password = new_secret()
+    return where | {"user": SUPABASE_READER, "password": password}, supabase_reader_sql(password)
 
 
 def _held(invocation: Invocation, word: str | None) -> str | None:

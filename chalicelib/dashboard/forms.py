@@ -13,7 +13,7 @@ from chalicelib.api.parsing import sentence
 from chalicelib.domain.errors import HoldfastError, InvalidRequest
 
 MAX_FIELDS: Final = 200
-SECRETS: Final = frozenset({"password", "url", "key"})
+SECRETS: Final = frozenset({"password", "url", "key", "access_token", "storage_key"})
 """Never sent back to a browser, not even to the one that typed them."""
 LISTS: Final = frozenset({"pick", "component"})
 """Fields that a browser sends once for each box that is ticked; read as lines."""

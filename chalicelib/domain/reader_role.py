@@ -19,6 +19,19 @@ DO $$ DECLARE one oid; BEGIN
 END $$;
 """
 
+SUPABASE_READER: Final = "backup_reader"
+_SUPABASE_SQL: Final = """\
+CREATE ROLE backup_reader WITH LOGIN BYPASSRLS PASSWORD '<password>';
+GRANT pg_read_all_data TO backup_reader;
+ALTER ROLE backup_reader SET default_transaction_read_only TO on;
+-- Large objects are granted one by one, and only those that are yours.
+DO $$ DECLARE one oid; BEGIN
+  FOR one IN SELECT oid FROM pg_largeobject_metadata WHERE pg_has_role(lomowner, 'USAGE') LOOP
+    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO backup_reader', one);
+  END LOOP;
+END $$;
+"""
+
 
 def reader_sql(password: str) -> str:
     """Return the statements for PostgreSQL 14 and newer; a superuser runs them in the database.
@@ -26,3 +39,11 @@ def reader_sql(password: str) -> str:
     The password must be of letters that SQL does not read, as generated ones are.
     """
     return _SQL.replace(_PASSWORD, password)
+
+
+def supabase_reader_sql(password: str) -> str:
+    """Return the same for a Supabase project, whose owner is no superuser; for its SQL editor.
+
+    Read-only by default, so that whoever finds the password changes nothing by mistake.
+    """
+    return _SUPABASE_SQL.replace(_PASSWORD, password)

@@ -69,7 +69,7 @@ def supabase_place(pasted: str) -> SupabasePlace | None:
             return SupabasePlace(found[1], Reached.RESOLVED, direct_endpoint(found[1]))
     if not pasted.startswith(("postgresql://", "postgres://")):
         return None
-    return _of_connection(parse_url(pasted))
+    return place_of(parse_url(pasted))
 
 
 def refuse_transaction_pooler(endpoint: Endpoint) -> None:
@@ -87,7 +87,8 @@ def refuse_transaction_pooler(endpoint: Endpoint) -> None:
         )
 
 
-def _of_connection(connection: Connection) -> SupabasePlace | None:
+def place_of(connection: Connection) -> SupabasePlace | None:
+    """Return the project that a connection leads to, as `supabase_place` does for its URL."""
     endpoint = connection.endpoint
     refuse_transaction_pooler(endpoint)
     host = endpoint.host.lower()

@@ -133,3 +133,53 @@ def test_each_form_has_an_account_with_a_password_of_its_own(browser: Browser) -
     }
 
     assert len(pages) == 2
+
+
+REF = "abcdefghijklmnopqrst"
+KEYS = {"access_token": "sbp_canary-81", "storage_key": "canary-82"}
+
+
+def test_a_page_of_supabase_and_its_keys_make_its_project(
+    services: Services, browser: Browser
+) -> None:
+    page = f"https://supabase.com/dashboard/project/{REF}"
+
+    browser.post("/dashboard/projects", url=page, password="s3cret", **KEYS)
+
+    (project,) = _all(services)
+    assert project.supabase is not None
+    assert (project.supabase.ref, project.name) == (REF, REF)
+    assert services.projects.keys(project).storage_key == "canary-82"
+
+
+def test_a_pooler_url_that_was_taken_apart_is_recognised(
+    services: Services, browser: Browser
+) -> None:
+    pooler = {"host": "aws-0-x.pooler.supabase.com", "port": "5432", "user": f"postgres.{REF}"}
+
+    browser.post("/dashboard/projects", database="postgres", password="s3cret", **pooler, **KEYS)
+
+    (project,) = _all(services)
+    assert project.supabase is not None
+    assert (project.supabase.ref, project.supabase.reached) == (REF, "given")
+
+
+def test_keys_without_a_place_of_supabase_are_a_mistake(browser: Browser) -> None:
+    answer = browser.post("/dashboard/projects", **FIELDS, **KEYS)
+
+    assert answer.status_code == 422
+    assert "go with one of its URLs" in answer.text
+    assert "canary" not in answer.text
+
+
+def test_saving_a_supabase_project_unchanged_leaves_how_it_is_reached(
+    services: Services, browser: Browser
+) -> None:
+    browser.post("/dashboard/projects", url=REF, **KEYS)
+    (project,) = _all(services)
+    shown = {"host": project.endpoint.host, "port": "5432", "database": "postgres"}
+
+    browser.post(f"/dashboard/projects/{project.id}/edit", name="new", user="postgres", **shown)
+
+    (changed,) = _all(services)
+    assert (changed.name, changed.supabase) == ("new", project.supabase)

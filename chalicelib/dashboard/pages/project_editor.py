@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.api.connections import changed_connection, new_connection
+from chalicelib.api.project_sources import changed_source
 from chalicelib.api.routing import ADMIN, ADMIN_EVERYWHERE
 from chalicelib.dashboard.forms import Form, Typed, Unfit
 from chalicelib.dashboard.pages.projects import show_project_page, test_of
@@ -19,7 +19,7 @@ from chalicelib.domain.connection import SslMode
 from chalicelib.domain.errors import Conflict, InvalidRequest
 from chalicelib.domain.project import Project
 from chalicelib.domain.reader_role import READER, reader_sql
-from chalicelib.services.projects import NewProject
+from chalicelib.services.projects import NewProject, PlatformKeys
 
 MAX_NAME: Final = 200
 
@@ -46,15 +46,18 @@ def add_project(visit: Visit, form: Form[ProjectFields]) -> SeeOther:
     if asked.url is None and asked.host is None:
         raise Unfit(Typed(form.values, {"url": "paste a URL, or fill in the fields below"}))
     try:
-        connection = new_connection(asked.connection)
+        connection, supabase = asked.source
         endpoint = connection.endpoint
+        usual = supabase.ref if supabase else f"{endpoint.database}@{endpoint.host}"[:MAX_NAME]
         project = visit.services.projects.create(
             visit.actor.name,
             NewProject(
-                name=asked.name or f"{endpoint.database}@{endpoint.host}"[:MAX_NAME],
+                name=asked.name or usual,
                 connection=connection,
                 tags=asked.tags,
                 verification=asked.verification,
+                supabase=supabase,
+                keys=asked.keys,
             ),
         )
     except InvalidRequest as error:
@@ -81,7 +84,7 @@ def change_project_form(visit: Visit, project: Project, form: Form[ProjectFields
     asked = form.model
     try:
         changes = replace(
-            changed_connection(project.endpoint, asked.connection),
+            changed_source(project, asked.changes),
             name=asked.name,
             tags=asked.tags,
             verification=asked.verification,
@@ -89,7 +92,8 @@ def change_project_form(visit: Visit, project: Project, form: Form[ProjectFields
         changed = visit.services.projects.update(visit.actor.name, project.id, changes)
     except InvalidRequest as error:
         raise form.refused(error) from error
-    if changed.endpoint == project.endpoint and changes.password is None:
+    is_same = changed.endpoint == project.endpoint and changed.supabase == project.supabase
+    if is_same and changes.password is None and changes.keys == PlatformKeys():
         return SeeOther(f"/dashboard/projects/{project.id}?notice=saved")
     return _tried(visit, changed)
 
