@@ -28,6 +28,8 @@ INSIDE = (
     {"url": "postgresql://[::1]/app"},
     {"url": "postgresql:///app"},
     {"url": "postgresql://db.example.org/app?host=10.0.0.1"},
+    {"kind": "supabase", "ref": "a" * 20, "api_url": "http://127.0.0.1:8080"},
+    {"kind": "supabase", "ref": "a" * 20, "url": "postgresql://10.0.0.1/app"},
 )
 
 
