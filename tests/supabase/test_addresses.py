@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,7 +17,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.supabase import Reached, SupabaseSettings
 from chalicelib.domain.supabase_url import direct_endpoint
-from chalicelib.supabase.addresses import Locator
+from chalicelib.supabase.addresses import Locator, takes_connections
 from chalicelib.supabase.management import Pooler
 
 REF = "abcdefghijklmnopqrst"
@@ -126,3 +127,12 @@ def test_a_server_elsewhere_is_not_held_to_the_platforms_root() -> None:
     found = Net().locator("system").located(settings(Reached.GIVEN), elsewhere)
 
     assert found == elsewhere
+
+
+def test_whether_a_host_takes_connections_is_found_out_by_connecting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        assert takes_connections("127.0.0.1", port)
+
+    assert not takes_connections("127.0.0.1", port)
