@@ -57,6 +57,7 @@ def _moved(
             place.reached
         )
     changes = changed_connection(project.endpoint, body)
+    # a form sends every field back; only what differs says that the project moved
     is_elsewhere = _address(changes.endpoint or project.endpoint) != _address(project.endpoint)
     return changes, Reached.GIVEN if is_elsewhere else supabase.reached
 

@@ -112,6 +112,7 @@ class Projects:
             created_at=now,
             updated_at=now,
         )
+        # before the record: a crash in between leaves secrets nobody names, see above
         kept = {project.secret_name: new.connection.password, **new.keys.named(project)}
         try:
             for name, value in kept.items():

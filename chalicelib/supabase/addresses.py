@@ -59,6 +59,7 @@ class Locator:
         try:
             return pooled_endpoint(settings, endpoint, self.pooler(settings))
         except (SourceUnreachable, AuthenticationFailed, PermissionDenied, NotFound) as error:
+            # knocked at once only: each silent address costs the whole of the time-out
             tried = settings.reached is Reached.DIRECT
             if not tried and self.answers(endpoint.host, endpoint.port):
                 return endpoint

@@ -185,6 +185,7 @@ class ManagementApi:
         Raises AuthenticationFailed for the token, PermissionDenied with the scope's name, NotFound,
         InvalidRequest for what the API refuses to take, SourceUnreachable when it does not answer.
         """
+        # the requests of all projects of an account count together, so a 429 need not be our doing
         for number in range(1, TRIES + 1):
             wait_s = FIRST_PAUSE_S * 2 ** (number - 1)
             try:
@@ -222,6 +223,7 @@ class ManagementApi:
 
 
 def _may_pass(answer: httpx.Response, question: Question) -> bool:
+    # refused before anything was done, so even what may not be repeated may be
     if answer.status_code in REFUSED_FOR_NOW:
         return True
     return answer.is_server_error and question.may_repeat

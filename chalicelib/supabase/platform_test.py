@@ -74,6 +74,7 @@ class PlatformTest:
         Raises what keeps the database from being reached: SourceUnreachable for a paused project.
         """
         with ExitStack() as stack:
+            # first: of a paused project the pooler answers too, and says something misleading
             platform = self._platform(tried, stack)
             if platform.info is not None and platform.info.is_paused:
                 raise SourceUnreachable(
@@ -139,6 +140,7 @@ def _files(settings: SupabaseSettings, storage_key: str | None) -> str | None:
 
 
 def _problems(settings: SupabaseSettings, missing: dict[Component, str | None]) -> tuple[str, ...]:
+    # a component that a backup does not take by itself is told about, and in nobody's way
     needed = [one for one in settings.components if one not in settings.optional]
     return tuple(f"{one.value}: {missing[one]}" for one in needed if missing[one] is not None)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.bootstrap.services import Services
+from chalicelib.domain.backup import Status
 from chalicelib.domain.connection import SslMode
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Query
+from chalicelib.domain.record import Query, Replace
 from tests.dashboard.conftest import Browser
 from tests.support.completed import stored_backup
 
@@ -183,3 +184,30 @@ def test_saving_a_supabase_project_unchanged_leaves_how_it_is_reached(
 
     (changed,) = _all(services)
     assert (changed.name, changed.supabase) == ("new", project.supabase)
+
+
+def test_a_try_says_what_of_a_supabase_project_cannot_be_taken(
+    services: Services, browser: Browser
+) -> None:
+    browser.post("/dashboard/projects", url=REF, **KEYS)
+    (project,) = _all(services)
+    (job,) = services.ledger.catalog.find(Query(Job, index=("project_id", project.id))).items
+    components = {
+        "auth": {"can_be_taken": True, "why_not": None},
+        "config": {"can_be_taken": False, "why_not": "the token lacks <auth:read>"},
+    }
+    result = {
+        "server_version": "17.6",
+        "user": "postgres",
+        "tls": True,
+        "problems": [],
+        "warnings": [],
+        "supabase": {"components": components},
+    }
+    done = job.model_copy(update={"status": Status.COMPLETED, "result": result})
+    services.ledger.catalog.commit([Replace(done)])
+
+    seen = browser.see(f"/dashboard/projects/{project.id}/tests/{job.id}")
+
+    assert "Not taken: config, because the token lacks &lt;auth:read&gt;" in seen
+    assert "Not taken: auth" not in seen

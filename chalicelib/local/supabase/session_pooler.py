@@ -94,6 +94,7 @@ class SessionPooler:
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         with self._lock:
             self._open |= {client, server}
+        # one thread per direction: a server talks unasked, in notices and copies
         back = threading.Thread(target=_pump, args=(server, client), daemon=True)
         back.start()
         _pump(client, server)

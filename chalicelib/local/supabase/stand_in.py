@@ -92,6 +92,7 @@ class SupabaseStandIn:
             self.storage = StandInStorage(folder, rows, self.service_key)
             self.pooler = SessionPooler(self.server.port, self.ref)
             stack.callback(self.pooler.close)
+            # last, for it tells the ports of the others
             self.platform = self._described()
             routes = [*management_routes(self.platform), *self.storage.routes()]
             self.http = StandInServer(routes, self._options.troubles)

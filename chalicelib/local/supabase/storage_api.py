@@ -148,6 +148,7 @@ class StandInStorage:
     def _keep(
         self, bucket: str, name: str, chunks: Iterator[bytes], new: NewObject
     ) -> ObjectRow | None:
+        # of every upload anew, as the platform does: it is the change key of backups
         version = str(uuid.uuid4())
         path = self.path(bucket, name, version)
         size, digest = _written(path, chunks)
