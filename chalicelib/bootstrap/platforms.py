@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap.adapters import Adapters
 from chalicelib.bootstrap.postgres import postgres_asker
-from chalicelib.domain.connection import Connection
-from chalicelib.domain.errors import AuthenticationFailed, Internal, NotFound
+from chalicelib.domain.connection import SYSTEM_ROOTS, Connection
+from chalicelib.domain.errors import AuthenticationFailed, Internal, InvalidRequest, NotFound
 from chalicelib.domain.project import Project
 from chalicelib.domain.supabase import SupabaseSettings
 from chalicelib.ports import Secrets
@@ -76,7 +76,18 @@ def locating(settings: Settings, secrets: Secrets) -> Callable[[Project, Connect
             with management_api(asked, platform_token(project, secrets)) as api:
                 return api.pooler()
 
-        locator = Locator(pooler, takes_connections, settings.supabase_root_certificate)
+        locator = Locator(pooler, takes_connections, _root_certificate(settings))
         return locator.located(project.supabase, connection)
 
     return located
+
+
+def _root_certificate(settings: Settings) -> str | None:
+    root = settings.supabase_root_certificate
+    # the guard cannot tell a file that the operator names from one that a caller does
+    if settings.guards_hosts and root not in {None, SYSTEM_ROOTS}:
+        raise InvalidRequest(
+            "HOLDFAST_SUPABASE_ROOT_CERTIFICATE names a file, and the host guard is on",
+            hint="Put the certificate among those the machine trusts, and set it to system.",
+        )
+    return root
