@@ -114,14 +114,18 @@ def test_a_person_backs_up_downloads_and_restores(
 
     page.click("section a:has-text('Back up now')")
     page.fill("#description", "by hand")
-    page.click("main form button.primary")
-    expect(page.locator(".mark.completed").first).to_be_visible(timeout=BACKUP_MS)
-    with page.expect_download() as waiting:
-        page.click("button:has-text('Download')")
+    page.click("button:has-text('Estimate first')")
+    expect(page.locator("#estimate")).to_contain_text("Leaves the server", timeout=BACKUP_MS)
+    page.check("[name=download]")
+    with page.expect_download(timeout=BACKUP_MS) as waiting:
+        page.click("main form button.primary")
+    expect(page.locator(".mark.completed").first).to_be_visible()
     dump = tmp_path / "shop.dump"
     waiting.value.save_as(dump)
 
     assert dump.read_bytes()[:5] == b"PGDMP"
+    page.click("button:has-text('RECOVERY.md')")
+    expect(page.locator("pre")).to_contain_text("How to get this data back", timeout=BACKUP_MS)
     page.click("nav a:has-text('Overview')")
     expect(page.locator("h1")).to_contain_text("Everything is all right.")
 
