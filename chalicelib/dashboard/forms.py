@@ -15,7 +15,7 @@ from chalicelib.domain.errors import HoldfastError, InvalidRequest
 MAX_FIELDS: Final = 200
 SECRETS: Final = frozenset({"password", "url", "key", "access_token", "storage_key"})
 """Never sent back to a browser, not even to the one that typed them."""
-LISTS: Final = frozenset({"pick", "component"})
+LISTS: Final = frozenset({"pick", "components"})
 """Fields that a browser sends once for each box that is ticked; read as lines."""
 
 M = TypeVar("M", bound=BaseModel)

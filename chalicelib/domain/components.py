@@ -34,6 +34,7 @@ def chosen(options: BackupOptions, project: Project) -> BackupOptions:
         raise Unsupported(
             f"a project of kind {ProjectKind.POSTGRESQL} has no {_named(asked - OF_POSTGRESQL)}",
             hint="Ask for database and roles, or make the project one of kind supabase.",
+            field="components",
         )
     if Component.DATABASE not in asked:
         raise InvalidRequest(

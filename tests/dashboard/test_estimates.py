@@ -7,7 +7,7 @@ import re
 import pytest
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import BackupType, Status
+from chalicelib.domain.backup import BackupType, Component, Status
 from chalicelib.domain.errors import ErrorInfo
 from chalicelib.domain.job import Job, JobArguments, JobKind
 from chalicelib.domain.project import Project
@@ -35,11 +35,12 @@ def test_an_estimate_is_a_job_and_keeps_what_was_typed(
 ) -> None:
     fields = {"project": project.id, "request": REQUEST, "type": "schema", "description": "kept"}
 
-    answer = browser.post(f"{FORM}/estimate", **fields, component="database", download="true")
+    answer = browser.post(f"{FORM}/estimate", **fields, components="roles", download="true")
 
     (job,) = services.ledger.catalog.find(Query(Job)).items
     assert job.arguments.options is not None
     assert (job.job_kind, job.arguments.options.type) == (JobKind.ESTIMATE, BackupType.SCHEMA)
+    assert job.arguments.options.components == (Component.DATABASE, Component.ROLES)
     assert "A worker is looking" in answer.text
     assert "kept</textarea>" in answer.text
     assert re.search(r'name="download" value="true" checked', answer.text)
@@ -85,11 +86,20 @@ def test_a_job_of_another_kind_is_no_estimate(
 def test_a_component_that_the_project_has_not_stands_beside_its_field(
     services: Services, browser: Browser, project: Project, path: str
 ) -> None:
-    answer = browser.post(path, project=project.id, request=REQUEST, component="storage")
+    answer = browser.post(path, project=project.id, request=REQUEST, components="storage")
 
     assert answer.status_code == 422
-    assert 'id="component-wrong"' in answer.text
+    assert 'id="components-wrong"' in answer.text
     assert services.ledger.catalog.find(Query(Job)).items == ()
+
+
+def test_a_component_that_is_ticked_stays_ticked(browser: Browser, project: Project) -> None:
+    fields = {"project": project.id, "request": REQUEST, "components": "roles", "tags": "wrong"}
+
+    seen = browser.post(FORM, **fields).text
+
+    assert re.search(r'value="roles" checked', seen)
+    assert not re.search(r'value="database" checked', seen)
 
 
 def test_a_download_that_was_asked_for_is_remembered_by_the_page(

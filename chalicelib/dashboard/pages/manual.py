@@ -39,6 +39,7 @@ class ProjectQuery(QueryString):
 class ManualForm(BaseModel):
     """Ask for a backup; a field left empty leaves the choice to the engine.
 
+    No component is what the project says; any other brings the database, which every backup holds.
     `download` and `estimate` are about the page alone: no part of what is asked for.
     """
 
@@ -46,7 +47,7 @@ class ManualForm(BaseModel):
 
     project: RecordId
     type: BackupType = BackupType.FULL
-    component: Annotated[tuple[Component, ...], BeforeValidator(_words)] = ()
+    components: Annotated[tuple[Component, ...], BeforeValidator(_words)] = ()
     compression: Compression | None = None
     format: Format | None = None
     verification: Asked | None = None
@@ -59,12 +60,13 @@ class ManualForm(BaseModel):
 
     def options(self, project: Project) -> BackupOptions:
         """Return what is to be taken and how; InvalidRequest for what the project has not."""
+        named = (Component.DATABASE, *self.components) if self.components else ()
         asked = BackupOptions(
             type=self.type,
             compression=self.compression,
             format=self.format,
             verification=self.verification,
-            components=self.component,
+            components=named,
         )
         return chosen(asked, project)
 
@@ -109,11 +111,12 @@ def form_values(visit: Visit, typed: Typed, project_id: str) -> dict[str, Any]:
         "projects": projects,
         "project_id": project_id,
         "takeable": {
-            component: [kind.value for kind in kinds if component in TAKEABLE[kind]]
+            component: sorted(kind for kind in kinds if component in TAKEABLE[kind])
             for component in Component
             if any(component in TAKEABLE[kind] for kind in kinds)
         },
-        "picked": typed.value("component", Component.DATABASE.value).split(),
+        "picked": typed.value("components").split(),
+        "usual": {one.id: chosen(BackupOptions(), one).components for one in projects},
         # Posted along, so that a button pressed twice asks for one backup.
         "request": visit.services.ledger.ids.new(),
         "estimate": None,

@@ -33,7 +33,8 @@ class BackupForm extends HTMLElement {
   }
 
   #fit(form) {
-    const kind = form.project.selectedOptions[0]?.dataset.kind;
+    const { kind, usual } = form.project.selectedOptions[0]?.dataset ?? {};
+    if (usual) form.querySelector(".usual").textContent = `, ${usual}`;
     for (const choice of form.querySelectorAll("[data-kinds]")) {
       choice.hidden = !choice.dataset.kinds.split(" ").includes(kind);
       if (choice.hidden) choice.querySelector("input").checked = false;
