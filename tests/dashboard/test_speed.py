@@ -42,6 +42,13 @@ PATHS = {
     "restores": "/dashboard/restores",
     "keys": "/dashboard/keys",
     "audit": "/dashboard/audit",
+    "channels": "/dashboard/channels",
+    "settings": "/dashboard/settings",
+    "first run": "/dashboard/first-run",
+    "new project": "/dashboard/projects/new",
+    "edit project": "/dashboard/projects/{project}/edit",
+    "retention": "/dashboard/projects/{project}/retention",
+    "new schedule": "/dashboard/schedules/new",
 }
 
 
