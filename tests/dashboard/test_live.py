@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from importlib import resources
@@ -11,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.access import Role
@@ -23,6 +22,7 @@ from chalicelib.domain.record import Put, Query, Remove, Replace
 from chalicelib.local.server import ApiServer
 from chalicelib.services.access import NewKey
 from chalicelib.settings import Settings
+from tests.support.chromium import watched_page
 from tests.support.completed import stored_backup
 from tests.support.much_history import fill
 
@@ -52,26 +52,12 @@ def url(services: Services) -> Iterator[str]:
 @pytest.fixture
 def page(services: Services, url: str) -> Iterator[Page]:
     """A browser that has signed in as an admin."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("NOT TESTED: no chromium on this machine, so no page was seen in a browser")
     _, token = services.access.create("test", NewKey("test", Role.ADMIN))
-    troubles: list[str] = []
-    with sync_playwright() as playwright:
-        # as root Chromium starts without its sandbox only; nothing but our own pages is opened
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "console",
-            lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
-        )
+    with watched_page() as page:
         page.goto(url)
         page.fill("#key", token)
         page.click("button:has-text('Sign in')")
         yield page
-        browser.close()
-    assert not troubles
 
 
 @pytest.fixture

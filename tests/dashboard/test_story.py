@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from chalicelib.domain.connection import Connection
 from chalicelib.local.postgres import LocalPostgres
 from chalicelib.local.sample_data import load
+from tests.support.chromium import watched_page
 
 BACKUP_MS = 60_000
 PAGES = (
@@ -64,22 +64,8 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("NOT TESTED: no chromium on this machine, so no page was seen in a browser")
-    with sync_playwright() as playwright:
-        # as root Chromium starts without its sandbox only; nothing but our own pages is opened
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        troubles: list[str] = []
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "console",
-            lambda said: troubles.append(said.text) if "Content Security" in said.text else None,
-        )
+    with watched_page() as page:
         yield page
-        browser.close()
-    assert not troubles
 
 
 @pytest.fixture
