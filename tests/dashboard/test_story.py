@@ -98,14 +98,16 @@ def test_a_person_backs_up_downloads_and_restores(
     page.click("a.button:has-text('Add a project')")
     _add_project(page, shop_url, "Shop")
 
-    page.click("section a:has-text('Back up now')")
+    page.click(".actions a:has-text('Back up now')")
     page.fill("#description", "by hand")
     page.click("button:has-text('Estimate first')")
     expect(page.locator("#estimate")).to_contain_text("Leaves the server", timeout=BACKUP_MS)
+    page.select_option("#verification", "proof")
     page.check("[name=download]")
     with page.expect_download(timeout=BACKUP_MS) as waiting:
         page.click("main form button.primary")
     expect(page.locator(".mark.completed").first).to_be_visible()
+    expect(page.locator(".shield.proof").first).to_have_text("proven")
     dump = tmp_path / "shop.dump"
     waiting.value.save_as(dump)
 
@@ -135,6 +137,11 @@ def test_a_person_backs_up_downloads_and_restores(
     page.fill("#confirm", f"127.0.0.1/{empty_url.rpartition('/')[2]}")
     page.click("main form button:has-text('Restore')")
     expect(page.locator("h2:has-text('The copy is equal')")).to_be_visible(timeout=BACKUP_MS)
+
+    page.goto(f"{page.url.partition('/dashboard')[0]}/dashboard/backups/history")
+    page.select_option("[name=status]", "failed")
+    page.click("button:has-text('Filter')")
+    expect(page.locator("main")).to_contain_text("No backup fits this filter.")
 
     page.click("button:has-text('Sign out')")
     expect(page.locator("#key")).to_be_visible()
