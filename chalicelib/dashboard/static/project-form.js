@@ -29,8 +29,7 @@ const apart = () => {
   said.textContent = `Filled in below: ${field("database").value} at ${field("host").value}.`;
 };
 
-url?.addEventListener("change", apart);
-url?.addEventListener("paste", () => setTimeout(apart));
+url?.addEventListener("input", apart);
 
 for (const row of document.querySelectorAll(".needs-script")) row.hidden = false;
 
