@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib.domain.backup import Component, Status
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.reader_role import supabase_reader_sql
 from chalicelib.domain.supabase import WhenObjectGone
 from chalicelib.local.supabase.edge_functions import EdgeFunction
 from chalicelib.local.supabase.stand_in import SupabaseStandIn
-from chalicelib.supabase.reader_role import reader_role_sql
 from tests.support.dumping import execute
 from tests.support.supabase import running_stand_in
 from tests.support.supabase_backups import Desk, desk_of
@@ -184,7 +184,7 @@ def test_a_listing_of_files_that_was_damaged_is_not_built_upon(desk: Desk) -> No
 @pytest.fixture
 def reader(stand_in: SupabaseStandIn) -> Iterator[Connection]:
     """Give the role that is meant for backups alone."""
-    execute(stand_in.connection, reader_role_sql("reader-pw"))
+    execute(stand_in.connection, supabase_reader_sql("reader-pw"))
     yield stand_in.connection_as("backup_reader", "reader-pw")
     execute(stand_in.admin_connection, "DROP OWNED BY backup_reader", "DROP ROLE backup_reader")
 

@@ -26,6 +26,7 @@ from chalicelib.dashboard.pages import (
     scheduled,
     sessions,
     settings,
+    supabase_editor,
 )
 from chalicelib.dashboard.routing import PAGES, PageRoute
 
@@ -47,6 +48,7 @@ MODULES: Final = (
     restore,
     projects,
     project_editor,
+    supabase_editor,
     retention,
     settings,
     channels,

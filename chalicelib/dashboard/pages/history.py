@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC
 from enum import StrEnum
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from chalicelib.api import cursors
-from chalicelib.api.requests.fields import EPOCH, QueryString, RecordId
+from chalicelib.api.requests.fields import QueryString, RecordId
 from chalicelib.api.routing import VIEWER
+from chalicelib.dashboard.filter_fields import Day, Nothing, begin_of, end_of
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.routing import Html, Visit, page
 from chalicelib.domain.backup import Backup, BackupType, Status, Trigger
@@ -23,7 +24,6 @@ HISTORY: Final = "/dashboard/backups/history"
 PAGE: Final = 25
 SORTED: Final = 500
 """A list is kept by time alone: another order reads all first, so there has to be an end to it."""
-_ISO_DAY: Final = "YYYY-MM-DD"
 
 
 class Sort(StrEnum):
@@ -42,23 +42,9 @@ KEYS: Final[dict[Sort, Callable[[Backup], tuple[float, str]]]] = {
 }
 
 
-def _iso_day(value: object) -> object:
-    # pydantic would also read a number as seconds since the epoch
-    if isinstance(value, str) and len(value) != len(_ISO_DAY):
-        raise ValueError("should be a day, as 2026-01-31")
-    return value
-
-
-Nothing = Annotated[str, Field(max_length=0)]
-Day = Annotated[
-    date, BeforeValidator(_iso_day), Field(ge=EPOCH.date(), le=date(9000, 1, 1), strict=False)
-]
-
-
 class HistoryQuery(QueryString):
     """Say which backups to show; an empty field of the form asks for nothing. Days are UTC."""
 
-    # a filter form sends its empty choices too, and they must not be refused
     project: RecordId | Nothing | None = None
     status: Status | Nothing | None = None
     type: BackupType | Nothing | None = None
@@ -157,13 +143,8 @@ def _filter(visit: Visit, query: HistoryQuery) -> BackupFilter:
         status=Status(query.status) if query.status else None,
         type=BackupType(query.type) if query.type else None,
         trigger=Trigger(query.trigger) if query.trigger else None,
-        since=_midnight(query.since) if isinstance(query.since, date) else None,
-        # the day that is named is still within
-        until=_midnight(query.until + timedelta(days=1)) if isinstance(query.until, date) else None,
+        since=begin_of(query.since, UTC),
+        until=end_of(query.until, UTC),
         text=query.q or None,
         projects=visit.actor.projects,
     )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)

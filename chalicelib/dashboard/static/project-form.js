@@ -9,7 +9,7 @@ const said = field("url-said");
 
 const apart = () => {
   const parts = PLAIN.exec(url.value.trim());
-  if (!parts) return;
+  if (!parts || !field("host")) return;
   let values;
   try {
     values = parts.slice(1).map((part) => decodeURIComponent(part ?? ""));
