@@ -48,7 +48,8 @@ PATHS = {
     "new project": "/dashboard/projects/new",
     "edit project": "/dashboard/projects/{project}/edit",
     "retention": "/dashboard/projects/{project}/retention",
-    "new schedule": "/dashboard/schedules/new",
+    "new schedule": "/dashboard/schedules/new?project={project}",
+    "what a schedule means": "/dashboard/schedules/look?cron=daily&daily=7&weekly=5&monthly=12",
 }
 
 
