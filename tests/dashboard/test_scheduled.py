@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import Backup
+from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Query
-from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.record import Query, Replace
+from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule
 from chalicelib.services.schedules import NewSchedule
 from tests.dashboard.conftest import Browser
 
@@ -77,6 +77,29 @@ def test_running_it_now_leads_to_its_backup(
     (backup,) = services.ledger.catalog.find(Query(Backup)).items
     assert backup.schedule_id == schedule.id
     assert answer.headers["location"] == f"/dashboard/backups/{backup.id}?notice=started"
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
+def test_a_run_is_shown_with_the_end_of_its_backup(
+    services: Services, browser: Browser, schedule: Schedule, status: Status
+) -> None:
+    (backup,) = services.schedules.run_now("test", schedule)
+    ended = Replace(backup.model_copy(update={"status": status}))
+    services.ledger.catalog.commit([ended])
+
+    assert f'<i class="{status.value}"></i>' in browser.see(PAGE)
+    assert f">{status.value}</a>" in browser.see(f"/dashboard/schedules/{schedule.id}")
+
+
+def test_missed_runs_are_counted_where_they_are_listed(
+    services: Services, browser: Browser, schedule: Schedule
+) -> None:
+    assert schedule.next is not None
+    (run,) = services.ledger.catalog.find(Query(ExpectedRun)).items
+    missed = run.model_copy(update={"state": RunState.MISSED, "missed_count": 3})
+    services.ledger.catalog.commit([Replace(missed)])
+
+    assert "3 missed" in browser.see(PAGE)
 
 
 def test_a_deleted_schedule_leaves_the_page(

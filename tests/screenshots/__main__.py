@@ -34,6 +34,7 @@ SHOWN: Final = ROOT / "screenshots"
 ALL: Final = ROOT / "out" / "screenshots"
 MAX_BYTES: Final = 150_000
 DESK: Final = (1200, 800)
+README: Final = (1200, 720)
 PHONE: Final = (390, 844)
 
 
@@ -111,7 +112,7 @@ def _take_all(page: Page, url: str, paths: dict[str, str], look: Look) -> None:
 
 
 def _for_readme(page: Page, url: str, paths: dict[str, str]) -> Iterator[Path]:
-    _dress(page, LOOKS[0])
+    _dress(page, Look("readme", README, dark=False))
     for name in ("overview", "backup"):
         page.goto(url + paths[name])
         yield _take(page, SHOWN / f"{name}.png", whole=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,14 +15,17 @@ from chalicelib.dashboard.forms import Form
 from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.pages.sessions import EmptyForm
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
+from chalicelib.domain.backup import Status
 from chalicelib.domain.errors import NotFound, RequestError
 from chalicelib.domain.record import Query
+from chalicelib.domain.retention.outlines import BackupOutline
 from chalicelib.domain.schedule import ExpectedRun, RunState, Schedule
 from chalicelib.services.schedules import ScheduleChanges
 
 LATEST: Final = 100
 SHOWN_RUNS: Final = 20
 STRIP: Final = 7
+LATEST_BACKUPS: Final = 300
 
 
 class PauseForm(BaseModel):
@@ -33,23 +37,36 @@ class PauseForm(BaseModel):
 
 
 @dataclass(frozen=True)
+class ShownRun:
+    """Hold a run with what became of its backup; None where that is gone, or there was none."""
+
+    run: ExpectedRun
+    status: Status | None
+
+    @property
+    def word(self) -> str:
+        """What became of it: a run that was started says nothing yet of its end."""
+        return self.status.value if self.status else self.run.state.value
+
+    @property
+    def missed(self) -> int:
+        """For how many instants nothing ran in time, as this run knows."""
+        return self.run.missed_count or int(self.run.state is RunState.MISSED)
+
+
+@dataclass(frozen=True)
 class ShownSchedule:
     """Hold a schedule as its row shows it; `runs` are the latest that are settled, oldest first."""
 
     view: ScheduleView
     zone: ZoneInfo
     sentence: str
-    runs: tuple[ExpectedRun, ...]
+    runs: tuple[ShownRun, ...]
 
     @property
     def missed(self) -> int:
         """How many instants of the shown runs had no run in time."""
-        return sum(missed_by(run) for run in self.runs)
-
-
-def missed_by(run: ExpectedRun) -> int:
-    """Return for how many instants nothing ran in time, as this run knows."""
-    return run.missed_count or int(run.state is RunState.MISSED)
+        return sum(one.missed for one in self.runs)
 
 
 @page("GET /dashboard/backups/scheduled", VIEWER)
@@ -57,12 +74,12 @@ def show_scheduled(visit: Visit) -> Html:
     """List the schedules with their next and their latest runs."""
     query = Query(Schedule, limit=LATEST, keep=visit.call.sees)
     projects = visible_projects(visit)
+    found = visit.services.schedules.find(query).items
+    ends = _ends(visit) if found else {}
     return Html(
         "scheduled.html",
         {
-            "schedules": [
-                _shown(visit, one, STRIP) for one in visit.services.schedules.find(query).items
-            ],
+            "schedules": [_shown(visit, one, STRIP, ends) for one in found],
             "projects": projects,
             "names": {project.id: project.name for project in projects},
         },
@@ -75,9 +92,8 @@ def show_schedule_page(visit: Visit, schedule: Schedule) -> Html:
     return Html(
         "schedule.html",
         {
-            "one": _shown(visit, schedule, SHOWN_RUNS),
+            "one": _shown(visit, schedule, SHOWN_RUNS, _ends(visit)),
             "project_name": _project_name(visit, schedule),
-            "missed_by": missed_by,
         },
     )
 
@@ -115,13 +131,21 @@ def delete_schedule_form(visit: Visit, schedule: Schedule, form: Form[EmptyForm]
     return SeeOther("/dashboard/backups/scheduled?notice=deleted")
 
 
-def _shown(visit: Visit, schedule: Schedule, count: int) -> ShownSchedule:
+def _ends(visit: Visit) -> dict[str, Status]:
+    # one look at the latest backups, not one for each run; outlines, because nothing else is shown
+    latest = visit.services.ledger.catalog.find(Query(BackupOutline, limit=LATEST_BACKUPS))
+    return {one.id: one.status for one in latest.items}
+
+
+def _shown(
+    visit: Visit, schedule: Schedule, count: int, ends: Mapping[str, Status]
+) -> ShownSchedule:
     settled = visit.services.schedules.settled_runs(schedule.id, count)
     return ShownSchedule(
         view=ScheduleView.of(schedule),
         zone=ZoneInfo(schedule.timezone),
         sentence=schedule.timetable.sentence,
-        runs=settled[::-1],
+        runs=tuple(ShownRun(run, ends.get(run.backup_id or "")) for run in settled[::-1]),
     )
 
 
