@@ -205,18 +205,33 @@ def test_what_does_not_pass_ends_the_copying_at_once(store: DirectoryStore, back
     assert shelf.asked == [("a", 0)]
 
 
+class Endless:
+    """A source whose one file has no end, a little of it every moment."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.pause = threading.Event()
+
+    def read(self, wanted: StorageObject, start: int = 0) -> Iterator[bytes]:
+        del wanted, start
+        while not self.pause.wait(0.005):
+            self.begun.set()
+            yield b"more"
+
+
 def test_a_cancel_stops_a_large_file_in_the_middle(store: DirectoryStore, backup: Backup) -> None:
-    cancelled = threading.Event()
-    shelf = Shelf({"a": LARGE * 4}, before=cancelled.set, chunk_bytes=1 << 10)
+    source = Endless()
+    wanted = Wanted(1, row("a", 1 << 40))
 
     def beat() -> None:
-        if cancelled.is_set():
+        if source.begun.is_set():
             raise Cancelled("the test cancels")
 
     with pytest.raises(Cancelled, match="the test"):
-        list(FileCopier(store, shelf, backup).copied(iter([Wanted(1, rows_of(shelf)[0])]), beat))
+        list(FileCopier(store, source, backup).copied(iter([wanted]), beat))
 
     assert list(store.keys("")) == []
+    assert list(store.uploads("")) == []
 
 
 @pytest.mark.parametrize(
