@@ -57,14 +57,8 @@ class Package:
 
 
 def package_for_here(work: Path) -> Package:
-    """Make the package, unless there is one of the same sources; skip aloud where none can be."""
-    try:
-        return _kept(work, _interpreter())
-    except PackagingError as error:
-        pytest.skip(f"NOT REHEARSED: there is no package: {error}")
-
-
-def _kept(work: Path, interpreter: Interpreter) -> Package:
+    """Make the package, unless there is one of the same sources; skip aloud without an index."""
+    interpreter = _interpreter()
     made = work / f"made-{_digest(interpreter)}"
     if not made.is_dir():
         for older in work.glob("made-*"):
@@ -74,8 +68,16 @@ def _kept(work: Path, interpreter: Interpreter) -> Package:
     return Package(template, (made / CODE).read_bytes(), interpreter)
 
 
+def _programs(interpreter: Interpreter) -> Path:
+    try:
+        return environment_of(interpreter, ROOT, ROOT / ".package")
+    except PackagingError as error:
+        # where packages cannot be fetched; a package that Chalice cannot make is a failure
+        pytest.skip(f"NOT REHEARSED: no environment to package in: {error}")
+
+
 def _make(interpreter: Interpreter, work: Path, made: Path) -> None:
-    programs = environment_of(interpreter, ROOT, ROOT / ".package")
+    programs = _programs(interpreter)
     architecture = ARCHITECTURES[platform.machine()]
     source = made_for(copied(ROOT, work), architecture)
     out = packaged(programs, source, ROOT / "infra" / "resources.yaml", STAGE)
@@ -99,7 +101,7 @@ def _digest(interpreter: Interpreter) -> str:
     folders = (ROOT / "chalicelib", ROOT / ".chalice", ROOT / "infra")
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     for path in sorted([ROOT / "app.py", ROOT / "requirements.txt", *files]):
-        if path.suffix != ".pyc" and "deployments" not in path.parts:
+        if path.suffix not in {".pyc", ".md"} and "deployments" not in path.parts:
             seen.update(f"{path.relative_to(ROOT)} ".encode() + path.read_bytes())
     return seen.hexdigest()[:16]
 
@@ -109,13 +111,20 @@ def runtime_of(package: Package, work: Path) -> Path:
     requirement = f"{RUNTIME_CLIENT}=={importlib.metadata.version(RUNTIME_CLIENT)}"
     folder = work / f"runtime-{requirement}-{'.'.join(map(str, package.interpreter.version))}"
     if not folder.is_dir():
-        programs = environment_of(package.interpreter, ROOT, ROOT / ".package")
+        programs = _programs(package.interpreter)
         fresh = folder.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", requirement]
-        subprocess.run([*pip, "--target", str(fresh)], check=True, timeout=PACKAGE_TIMEOUT_S)
+        _fetch([*pip, "--target", str(fresh)])
         fresh.rename(folder)
     return folder
+
+
+def _fetch(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=PACKAGE_TIMEOUT_S)
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"NOT REHEARSED: {RUNTIME_CLIENT} cannot be installed ({error})")
 
 
 def base_python(package: Package) -> str:

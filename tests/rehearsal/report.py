@@ -121,8 +121,9 @@ class Rehearsal:
 
 
 def rehearsal_of(recorder: Recorder, now: datetime) -> Rehearsal:
-    """Return what was recorded, with where it was run."""
+    """Return what was recorded, with where it was run, and how busy that machine was."""
     machine = f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
+    machine += f", load {os.getloadavg()[1]:.1f}"
     return Rehearsal(
         revision(ROOT), now, machine, recorder.versions, recorder.cases, recorder.setup_s
     )
