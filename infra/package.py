@@ -32,6 +32,7 @@ from infra.packager import (
     packaged,
 )
 from infra.template import CODE, finished, loaded, only_for
+from infra.trimmed import without_foreign_services
 
 ROOT: Final = Path(__file__).parent.parent
 WORK: Final = ROOT / ".package"
@@ -95,6 +96,7 @@ def build(interpreter: Interpreter, out: Path, stage: str, architecture: str) ->
     made = packaged(programs, source, template, stage)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made / CODE, out / CODE)
+    without_foreign_services(out / CODE)
     with_bytecode(out / CODE, programs / "python", source)
     whole = only_for(finished(loaded(made / "sam.yaml"), ROOT / "infra"), architecture)
     (out / "template.json").write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n")

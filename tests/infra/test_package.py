@@ -25,6 +25,7 @@ from infra.packager import (
     probed,
 )
 from infra.template import CODE
+from infra.trimmed import SERVICES, kept
 from tests.support.servers import ROOT
 
 COLD_IMPORT_S: Final = 1.0
@@ -165,6 +166,30 @@ def test_the_app_is_imported_within_a_second() -> None:
     assert min(import_s(ROOT) for _ in range(3)) <= COLD_IMPORT_S
 
 
+def made_in(folder: Path, service: str) -> str:
+    """Make a client with nothing but what lies in a folder; return whose it is."""
+    code = (
+        "import sys; sys.path.insert(0, '.');"
+        "from chalicelib.adapters.aws.clients import Place, client;"
+        f"print(client({service!r}, Place('eu-central-1')).meta.service_model.service_name)"
+    )
+    command = [sys.executable, "-S", "-B", "-c", code]
+    run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    return run.stdout.strip()
+
+
+def test_of_botocores_services_only_those_are_kept_that_functions_call() -> None:
+    names = [
+        "botocore/data/endpoints.json",
+        "botocore/data/kms/2014-11-01/service-2.json.gz",
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "botocore/client.py",
+        "app.py",
+    ]
+
+    assert kept(names) == [name for name in names if "ec2" not in name]
+
+
 def test_bytecode_is_made_of_what_is_loaded_and_in_the_zip() -> None:
     names = ["app.py", "a/__init__.py", "a/b.py", "a/c.py", "a/d.so"]
 
@@ -187,6 +212,8 @@ def test_the_package_is_whole_and_cfn_lint_has_nothing_against_it(
     # as Lambda does: nothing but the zip, and nowhere to keep bytecode
     with zipfile.ZipFile(tmp_path / "out" / CODE) as packed:
         packed.extractall(tmp_path / "task")
+    for service in SERVICES:
+        assert made_in(tmp_path / "task", service) == service
     cold_s = min(import_s(tmp_path / "task", "-S", "-B") for _ in range(3))
     assert cold_s <= COLD_IMPORT_S
 

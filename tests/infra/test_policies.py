@@ -26,6 +26,7 @@ from chalicelib.services.backups import NewBackup
 from chalicelib.services.links import NewLink
 from chalicelib.services.projects import NewProject
 from chalicelib.services.restores import NewRestore
+from infra import trimmed
 from tests.infra.policies import VALUES, policy_of
 from tests.support.servers import ROOT
 from tests.support.stack import AWS, Stack, opened
@@ -313,6 +314,9 @@ def test_the_policies_allow_what_the_code_calls_and_no_more(stack: Stack) -> Non
     leave_something_to_the_sweeper(api.services, backup_id)
     sweeper.services.sweeper.sweep()
 
+    assert {service for one in (api, sweeper) for service, _ in one.counter.counts} <= (
+        trimmed.SERVICES
+    )
     found = {"api_handler": api.actions, "worker": worker.actions, "sweeper": sweeper.actions}
 
     for function, called in found.items():
