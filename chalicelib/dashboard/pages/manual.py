@@ -68,7 +68,13 @@ class ManualForm(BaseModel):
             verification=self.verification,
             components=named,
         )
-        return chosen(asked, project)
+        try:
+            return chosen(asked, project)
+        except (InvalidRequest, Unsupported) as error:
+            if error.fields.get("field") != "components":
+                raise
+            # each of them is a box of its own here, so the field has another name
+            raise InvalidRequest(error.message, hint=error.hint, field="component") from error
 
 
 @page("GET /dashboard/backups/manual", OPERATOR)
