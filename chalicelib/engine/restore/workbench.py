@@ -178,6 +178,7 @@ class PostgresTarget:
                     self._session.execute(REPLICA)
                 work()
         except psycopg.DatabaseError as error:
+            # the target is gone: that is no refusal
             if self._session.closed:
                 raise
             return self._said(error)
@@ -230,6 +231,7 @@ class PostgresTarget:
         connection = self._request.connection
         environment = child_environment(connection, self._hold.sessions.options, self._hold.secret)
         options = RestoreOptions(jobs=self._request.options.jobs)
+        # rows are ours to copy, so no trigger needs to be turned off by it
         argv = restore_arguments(self._chosen.client, stage, options, is_superuser=False)
         if application.no_owner:
             argv.insert(1, "--no-owner")

@@ -125,6 +125,7 @@ def _probe(
 ) -> None:
     table = ".".join(map(quoted, name))
     question = f"SELECT EXISTS (SELECT FROM {table})"
+    # whether there is one row, not how many: a policy may cost a function call each
     found = target.probe(role, claims_of(role), question)
     what = f"{'.'.join(name)} as {role} sees it"
     tally.checked["visitors"] += 1

@@ -180,6 +180,7 @@ def _reasons(entries: Sequence[Entry], world: World) -> Iterator[tuple[int, str]
             reason = None if missing is None else f"needs {missing}, which is not restored"
         if reason is None:
             continue
+        # a publication that is there, or that the platform makes, takes its members all the same
         if entry.kind not in _MADE_AHEAD and entry.kind != "PUBLICATION":
             lost.add(entry.dump_id)
         yield entry.dump_id, reason
@@ -209,6 +210,7 @@ def _managed(entry: Entry) -> str | None:
 
 def _publication(entry: Entry, world: World) -> str | None:
     if entry.kind == "PUBLICATION":
+        # its tables are added to the one that is there
         if entry.name in world.publications:
             return ""
         if entry.name.startswith(REALTIME):

@@ -57,6 +57,7 @@ def make_roles(target: Target, plan: RolePlan, tally: Tally) -> None:
             tally.restored["ROLE STATEMENT"] += 1
             continue
         again = None if step.fallback is None else target.attempt(step.fallback)
+        # a role that is missing costs owners and grants; a setting costs only itself
         if step.creates is not None and (step.fallback is None or again is not None):
             tally.refuse(f"role {step.role}", refused, REFUSED)
         else:
@@ -199,6 +200,7 @@ def note_history(target: Target, backup: HeldBackup, tally: Tally) -> None:
     rows = backup.catalogue.migrations
     if not rows:
         return
+    # as documents: the columns of that table have changed between releases of the tool
     documents = _literal(json.dumps(rows))
     refused = target.attempt(
         f"INSERT INTO {HISTORY} SELECT r.* FROM"

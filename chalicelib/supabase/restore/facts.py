@@ -102,6 +102,7 @@ def project_facts(target: Target) -> ProjectFacts:
         rooms=rooms,
         filled=frozenset(name for name in FILLED if name in rooms and _is_filled(target, name)),
         defaults=tuple(text for (text,) in target.rows(_DEFAULTS)),
+        # tried, not asked: the platform allows it by an extension that no catalogue shows
         refuses_replica=target.attempt(as_replica=True),
         has_cron=target.rows(_CRON) == [(True,)],
     )

@@ -136,6 +136,7 @@ def _part(
         if room is None:
             yield Conflict(f"the target has no table {entry.schema}.{entry.name}", hint=_OLDER)
             continue
+        # more columns in the target are fine: rows name theirs
         lacking = [name for name in columns_of(entry) if name not in room.columns]
         if lacking:
             yield Conflict(

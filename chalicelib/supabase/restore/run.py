@@ -35,6 +35,7 @@ class Run:
         self._ends: list[str] = []
         self._facts: ProjectFacts = project_facts(target)
         lines = backup.lines(ROLES) if Component.ROLES in backup.components else ()
+        # decided before the target is asked for more: what follows counts on these roles
         self._roles = plan_roles(lines, self._facts.world.roles.keys())
         self._world: World = database.seen_after(
             self._facts.world, self._roles.created, backup.catalogue.extensions
@@ -105,6 +106,7 @@ class Run:
         schemas = [entry for entry in self._choice.before if entry.kind == "SCHEMA"]
         others = [entry for entry in self._choice.before if entry.kind != "SCHEMA"]
         database.bring(target, self._backup, schemas, self._world, tally)
+        # only now are the schemas there in which owners must be let in
         opened = database.open_schemas(target, others, self._world, tally)
         database.bring(target, self._backup, others, self._world, tally)
         database.end_loans(target, opened, tally)
@@ -115,6 +117,7 @@ class Run:
 
     def _part(self, name: str) -> None:
         entries = self._backup.entries[name]
+        # before the constraints of the user's tables, which refer to users and files
         database.load(self._target, self._backup, name, self._rows[name], self.tally)
         if self.tally.errors_total == 0:
             database.set_positions(self._target, self._backup, name, entries, self.tally)

@@ -134,6 +134,7 @@ def read_section(api: ManagementApi, name: str) -> dict[str, Any]:
 
 def _write(api: ManagementApi, name: str, values: dict[str, Any], tally: Tally) -> None:
     known = read_section(api, name)
+    # the platform refuses a whole section for one field that it does not know
     for key in sorted(values.keys() - known.keys()):
         tally.leave(f"setting {name}.{key}", "the target does not know it", LOOK)
     sent = {key: values[key] for key in values.keys() & known.keys() if known[key] != values[key]}

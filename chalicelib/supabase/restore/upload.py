@@ -143,6 +143,7 @@ class Uploader:
         return "" if found == file.sha256 else f"{file.bucket}/{file.name}"
 
     def _put(self, file: StorageFile, url: str) -> str:
+        # hashed on the way: the bytes that are sent are the bytes that are judged
         hashed = Hashed(self._going_on(self._open(file.key or "")))
         headers = {
             "x-upsert": "true",
@@ -162,6 +163,7 @@ class Uploader:
     def _digest(self, url: str) -> str:
         with self._client.stream("GET", url) as answer:
             answer.raise_for_status()
+            # Storage's own digest is that of its parts, so the bytes themselves are read
             return Hashed(self._going_on(answer.iter_bytes())).exhausted()
 
     def _going_on(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
