@@ -96,6 +96,7 @@ def _paths(services: Services) -> dict[str, str]:
         "projects": "/dashboard/projects",
         "project": f"/dashboard/projects/{project.id}",
         "project-new": "/dashboard/projects/new",
+        "supabase-new": "/dashboard/projects/supabase",
         "settings": "/dashboard/settings",
         "notices": "/dashboard/channels",
         "keys": "/dashboard/keys",
