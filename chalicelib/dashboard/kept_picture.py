@@ -54,7 +54,7 @@ _TICKS: Final = (
 )
 _SHORTEST: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
-_ROOM: Final = 8.0
+_ROOM: Final = 20.0
 """Per cent of the width that two ticks keep apart."""
 
 

@@ -47,7 +47,7 @@ def test_marks_and_ticks_stay_in_the_picture_the_newest_right(ages: list[timedel
     assert all(0 <= place <= 98 for place in lane.marks)
     assert all(0 <= tick.at <= 98 for tick in picture.ticks)
     gaps = [a.at - b.at for a, b in zip(picture.ticks, picture.ticks[1:], strict=False)]
-    assert all(gap >= 8 for gap in gaps)
+    assert all(gap >= 20 for gap in gaps)
 
 
 @pytest.mark.parametrize("reason", Reason)
