@@ -189,13 +189,23 @@ def reader(stand_in: SupabaseStandIn) -> Iterator[Connection]:
     execute(stand_in.admin_connection, "DROP OWNED BY backup_reader", "DROP ROLE backup_reader")
 
 
-def test_the_role_for_backups_alone_takes_everything_but_large_objects(
-    desk: Desk, reader: Connection
-) -> None:
+def test_the_role_for_backups_alone_takes_everything(desk: Desk, reader: Connection) -> None:
     made = desk.reached_as(reader).completed()
 
     assert len(made.artefacts) == 10
+    assert desk.manifest(made).counts.large_objects == 1
+
+
+def test_large_objects_that_came_after_that_role_are_left_out_with_a_word(
+    desk: Desk, reader: Connection, stand_in: SupabaseStandIn
+) -> None:
+    execute(stand_in.connection, "SELECT lo_from_bytea(4711, 'later')")
+
+    made = desk.reached_as(reader).completed()
+
+    execute(stand_in.connection, "SELECT lo_unlink(4711)")
     assert "large objects were left out: the role may not read 1 of them" in made.warnings
+    assert desk.manifest(made).counts.large_objects == 0
 
 
 def test_a_plain_project_may_ask_for_its_roles(tmp_path: Path, stand_in: SupabaseStandIn) -> None:
