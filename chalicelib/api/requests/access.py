@@ -14,7 +14,10 @@ from chalicelib.services.links import DEFAULT_LIFETIME
 
 
 class LinkRequest(Body):
-    """Ask for a download link; `artefact` None is the dump itself."""
+    """Ask for a download link; `artefact` None is the dump itself.
+
+    A file of a project's storage goes by its `key` in `storage-files.jsonl`, as `files/17`.
+    """
 
     artefact: OneLine | None = None
     lifetime_s: Annotated[int, Field(ge=1, le=seconds_of(MAX_LIFETIME)), WHOLE] = seconds_of(
