@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import Component
+from chalicelib.domain.backup import Component, Status
 from chalicelib.domain.job import Job
 from chalicelib.domain.project import Project, ProjectKind
-from chalicelib.domain.record import Query
+from chalicelib.domain.record import Query, Replace
 from chalicelib.domain.supabase import StorageAccess
 from tests.dashboard.conftest import Browser
 
@@ -60,6 +60,25 @@ def test_it_is_tried_at_once_and_its_keys_go_to_the_secrets(
     assert kept == list(KEYS.values())
     assert REF in seen
     assert not any(key in seen for key in KEYS.values())
+
+
+def test_every_component_is_told_with_why_it_cannot_be_taken(
+    services: Services, browser: Browser, supabase: Project
+) -> None:
+    (job,) = services.ledger.catalog.find(Query(Job)).items
+    found: dict[str, dict[str, object]] = {
+        one.value: {"can_be_taken": True, "why_not": None} for one in Component
+    }
+    found["storage"] = {"can_be_taken": False, "why_not": "no <key> for Storage"}
+    report = {"server_version": "17.4", "user": "postgres", "tls": True}
+    told = {"problems": [], "warnings": [], "supabase": {"components": found}}
+    ended = {"status": Status.COMPLETED, "result": report | told}
+    services.ledger.catalog.commit([Replace(job.model_copy(update=ended))])
+
+    seen = browser.see(f"/dashboard/projects/{supabase.id}/tests/{job.id}")
+
+    assert seen.count("can be taken") == len(Component) - 1
+    assert "no &lt;key&gt; for Storage" in seen
 
 
 @pytest.mark.parametrize(
