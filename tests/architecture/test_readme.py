@@ -21,8 +21,12 @@ README = (ROOT / "README.md").read_text()
 def commands() -> list[str]:
     """Return every holdfast command line of the README's code blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-    lines = [line.partition("   #")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.partition("   #")[0].strip() for block in blocks for line in _whole_lines(block)]
     return [line for line in lines if line.startswith("holdfast ")]
+
+
+def _whole_lines(block: str) -> list[str]:
+    return block.replace("\\\n", " ").splitlines()
 
 
 def parsed(
