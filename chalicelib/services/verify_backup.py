@@ -99,7 +99,7 @@ class BackupVerifier:
             at=self.clock.now(),
             by=main.read_by,
             report=f"{FULL_READ}; {READ_TWICE}" if is_strict else FULL_READ,
-            reasons=(*main.reasons, *left_open)[:MAX_REASONS],
+            reasons=(*main.reasons, *_not_read_again(backup), *left_open)[:MAX_REASONS],
         )
 
     def _proven(
@@ -124,6 +124,12 @@ class BackupVerifier:
         # the generation in the name: a worker that lost the step cannot have written the same key
         kept = prover.keep(backup, report, f"{watch.generation}")
         return verification, (*backup.artefacts, *kept)
+
+
+def _not_read_again(backup: Backup) -> tuple[str, ...]:
+    reused = backup.files.reused if backup.files is not None else 0
+    told = f"not read again: {reused} files that did not change, copied inside the store"
+    return (told,) if reused else ()
 
 
 def layout_of(backup: Backup) -> tuple[Format, Compression]:

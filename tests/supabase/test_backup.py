@@ -260,3 +260,14 @@ def test_a_second_backup_copies_unchanged_files_inside_the_store(
     before = {f["name"]: f["sha256"] for f in desk.lines(backup, "storage-files.jsonl")}
     after = {f["name"]: f["sha256"] for f in desk.lines(again, "storage-files.jsonl")}
     assert {name: after[name] for name in before} == before
+
+
+def test_a_backup_says_which_files_were_not_read_again(desk: Desk, backup: Backup) -> None:
+    again = desk.completed()
+
+    assert backup.verification is not None
+    assert again.verification is not None
+    assert again.files is not None
+    assert not any("not read again" in reason for reason in backup.verification.reasons)
+    told = f"not read again: {again.files.reused} files that did not change"
+    assert any(reason.startswith(told) for reason in again.verification.reasons)
