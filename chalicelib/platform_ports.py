@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.backup import BackupOptions
+from chalicelib.domain.dump_scope import EVERYTHING, DumpPart, DumpScope, Reading
 from chalicelib.domain.project import Project
 from chalicelib.domain.storage_file import StorageObject
-from chalicelib.postgres_ports import EVERYTHING, DumpPart, DumpScope, Reading
 
 
 @dataclass(frozen=True)

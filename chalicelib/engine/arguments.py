@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format
+from chalicelib.domain.dump_scope import EVERYTHING, DumpScope
 from chalicelib.engine.clients import Client
-from chalicelib.postgres_ports import EVERYTHING, DumpScope
 
 NAMED_CODECS_SINCE: Final = 16
 """Before this major --compress takes a level only, and 0 for none."""

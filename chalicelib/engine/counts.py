@@ -11,13 +11,13 @@ import psycopg
 from psycopg import sql
 
 from chalicelib.domain.backup import BackupType, SourceCounts, TableCount
+from chalicelib.domain.dump_scope import EVERYTHING, DumpPart, DumpScope
 from chalicelib.domain.facts import DatabaseFacts, LargeObjects
 from chalicelib.engine.catalogue import Table, large_objects
 from chalicelib.engine.connection import Session, translated
 from chalicelib.engine.proof import facts
 from chalicelib.engine.sessions import Sessions
 from chalicelib.engine.snapshot import BEGIN, Snapshot
-from chalicelib.postgres_ports import EVERYTHING, DumpPart, DumpScope
 
 # One round trip per table; the savepoint keeps the snapshot when a single table is locked.
 COUNT: Final = "SAVEPOINT one; SELECT count(*) FROM ONLY {}; RELEASE SAVEPOINT one"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.dump_scope import Reading
 from chalicelib.domain.errors import Internal
 from chalicelib.engine.connection import Session, translated
-from chalicelib.postgres_ports import Reading
 
 LINES_AT_ONCE: Final = 1000
 FETCH: Final = f"FETCH {LINES_AT_ONCE} FROM holdfast_lines".encode()

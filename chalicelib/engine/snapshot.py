@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from chalicelib.domain.dump_scope import DumpScope
 from chalicelib.domain.facts import SequenceFact
 from chalicelib.engine.catalogue import Table, tables
 from chalicelib.engine.connection import Session, translated
 from chalicelib.engine.proof.facts import positions, sequence_names
 from chalicelib.engine.sessions import Sessions
-from chalicelib.postgres_ports import DumpScope
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 POLL_S: Final = 1.0

@@ -29,6 +29,7 @@ from typing import Final
 
 from chalicelib.domain.backup import BackupType, Compression, Format, SourceCounts
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.dump_scope import DumpScope
 from chalicelib.domain.errors import DumpFailed, HoldfastError, Internal
 from chalicelib.domain.object_keys import SCHEMA_DUMP, dump_name
 from chalicelib.domain.progress import ProgressTracker, TableSize
@@ -50,7 +51,7 @@ from chalicelib.engine.sessions import Sessions, mark_of
 from chalicelib.engine.snapshot import Signals, Snapshot, coordinate, export, held_sequences
 from chalicelib.engine.stderr_tail import StderrTail
 from chalicelib.ports import Clock, HostGuard
-from chalicelib.postgres_ports import DumpRequest, DumpResult, DumpScope, Sink, Watch
+from chalicelib.postgres_ports import DumpRequest, DumpResult, Sink, Watch
 
 PUBLISH_S: Final = 1.0
 TABLE_START: Final = re.compile(r'pg_dump: dumping contents of table "(.*)"')

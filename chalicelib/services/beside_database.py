@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from chalicelib.domain.backup import Artefact, Backup, Component, FileTotals, Status
+from chalicelib.domain.dump_scope import Reading
 from chalicelib.domain.errors import (
     IntegrityFailed,
     Internal,
@@ -38,7 +39,6 @@ from chalicelib.domain.storage_file import (
 from chalicelib.domain.supabase import WhenObjectGone
 from chalicelib.platform_ports import Extent, Platform
 from chalicelib.ports import ObjectStore
-from chalicelib.postgres_ports import Reading
 from chalicelib.services import attempt_objects
 from chalicelib.services.copy_files import FileCopier, Wanted
 from chalicelib.services.ledger import Ledger

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chalicelib.postgres_ports import Reading, TableName
+from chalicelib.domain.dump_scope import Reading, TableName
 
 CATALOGUE: Final = "catalogue.jsonl"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from chalicelib.domain.backup import BackupOptions, BackupType, Component
+from chalicelib.domain.dump_scope import DumpPart, DumpScope, Reading
 from chalicelib.domain.role_statements import ROLES, RoleRules, roles_query
 from chalicelib.domain.storage_file import OBJECTS
 from chalicelib.domain.supabase import (
@@ -19,7 +20,6 @@ from chalicelib.domain.supabase import (
     SupabaseSettings,
 )
 from chalicelib.platform_ports import Extent
-from chalicelib.postgres_ports import DumpPart, DumpScope, Reading
 from chalicelib.supabase.catalogue_queries import CATALOGUE_READINGS
 
 MANAGED: Final = "managed.dump"

@@ -6,11 +6,11 @@ import time
 import tracemalloc
 from contextlib import closing
 
+from chalicelib.domain.dump_scope import Reading
 from chalicelib.domain.storage_file import OBJECTS, parse_object
 from chalicelib.engine.readings import batches
 from chalicelib.engine.server_programs import find_servers
 from chalicelib.local.supabase.stand_in import SupabaseStandIn
-from chalicelib.postgres_ports import Reading
 from chalicelib.supabase.parts import STORAGE_OBJECTS
 from tests.bench.harness import Row
 

@@ -12,10 +12,11 @@ import pytest
 
 from chalicelib.domain.backup import BackupOptions, BackupType
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.dump_scope import DumpPart, DumpScope, Reading
 from chalicelib.domain.errors import Internal, PermissionDenied
 from chalicelib.domain.progress import Progress
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.postgres_ports import DumpPart, DumpRequest, DumpScope, Reading
+from chalicelib.postgres_ports import DumpRequest
 from tests.support.dumping import Bystander, Dumped, Dumper, connected, execute
 
 ODD = 'au"th.*'

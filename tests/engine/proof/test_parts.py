@@ -10,12 +10,13 @@ import pytest
 from chalicelib.domain.backup import BackupOptions, BackupType, Format
 from chalicelib.domain.block_digest import BlockDigest
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.dump_scope import DumpPart, DumpScope, Reading
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.manifest import ManifestPart
 from chalicelib.domain.proof import Outcome, ProofReport
 from chalicelib.domain.role_statements import ROLES, roles_query
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.postgres_ports import DumpPart, DumpRequest, DumpScope, Reading
+from chalicelib.postgres_ports import DumpRequest
 from tests.support.dumping import RUN_ID, Bystander, Dumped, execute
 from tests.support.proving import Prover, different
 

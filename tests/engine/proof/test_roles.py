@@ -10,11 +10,12 @@ from psycopg import sql
 
 from chalicelib.domain.backup import BackupOptions
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.dump_scope import Reading
 from chalicelib.domain.errors import IntegrityFailed
 from chalicelib.domain.proof import Outcome, ProofReport
 from chalicelib.domain.role_statements import ROLES, roles_query
 from chalicelib.local.postgres import LocalPostgres
-from chalicelib.postgres_ports import DumpRequest, Reading
+from chalicelib.postgres_ports import DumpRequest
 from tests.support.dumping import RUN_ID, Dumped, connected, execute
 from tests.support.proving import Prover, different
 
