@@ -36,6 +36,7 @@ class AuditLog:
         """Return one page of events, newest first; short pages may have a cursor."""
         floors = [before_id] if before_id else []
         if wanted.until is not None:
+            # ids begin with their time, so that a moment bounds a list as an id does
             floors.append(id_floor(wanted.until))
         return self.catalog.find(
             Query(

@@ -96,9 +96,11 @@ class Backups:
         try:
             self.ledger.catalog.commit([*writes, *(Insert(r) for r in remembered)])
         except Conflict:
+            # the key is on record: this is the same request once more
             backup = self.get(idempotent.earlier(self.ledger, remembered, Backup.kind))
             gate.require_fresh(backup, self.ledger.clock.now())
         if not backup.status.is_terminal:
+            # for a repeated request too: the first may have died before it came here
             self.workflow.start(Work.BACKUP, backup.id)
         return self.get(backup.id)
 
@@ -179,6 +181,7 @@ class Backups:
                 raise Conflict("the backup is still running", hint="Cancel it first.")
             if backup.locked:
                 raise Conflict("the backup is locked", hint="Unlock it first.")
+            # a backup that failed could undo no migration, so nothing holds it
             if backup.status is Status.COMPLETED and backup.is_held(self.ledger.clock.now()):
                 raise Conflict(
                     f"the backup is held until {backup.hold_until:%Y-%m-%d %H:%M}",
@@ -231,6 +234,7 @@ class Backups:
 
 
 def _index(wanted: BackupFilter) -> tuple[str, str] | None:
+    # a query has one index, so the narrowest that fits; `_matches` looks at the rest
     if wanted.schedule_id is not None:
         return ("schedule_id", wanted.schedule_id)
     if wanted.project_id is not None:

@@ -111,6 +111,7 @@ class BesideDatabase:
             if component not in allowed:
                 raise
             if component is Component.STORAGE:
+                # files that were copied before it failed would stand in no listing
                 attempt_objects.clear(self.store, attempt_prefix(attempt.backup) + FOLDER)
             return Taken(warnings=(f"component {component} was left out: {error.message}",))
 

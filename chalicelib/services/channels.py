@@ -156,6 +156,7 @@ class Channels:
         """Delete a channel; what waited for it is never delivered."""
         channel = self.get(channel_id)
         self.ledger.catalog.commit(
+            # the record before its secret: a channel without an address would fail at each delivery
             [Remove(channel), self._event(actor, channel, "channel.deleted")]
         )
         self.secrets.delete(channel.secret_name)

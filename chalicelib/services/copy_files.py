@@ -118,6 +118,7 @@ class FileCopier:
                 for chunk in self.source.read(row, offset):
                     offset += len(chunk)
                     self._require_going()
+                    # longer than its row, so it was replaced: nothing of the rest is of use
                     if row.size_bytes is not None and offset > row.size_bytes:
                         break
                     yield chunk
@@ -128,6 +129,7 @@ class FileCopier:
                 tries += 1
                 if not error.retryable or tries >= TRIES:
                     raise
+                # no plain sleep: whoever stops the crew does not wait for pauses
                 self.stop.wait(PAUSE_S * tries)
                 self._require_going()
         if row.size_bytes is not None and offset != row.size_bytes:

@@ -135,6 +135,7 @@ class Courier:
             self.ledger.catalog.commit([Replace(claimed)])
         except RevisionConflict:
             return None
+        # as the catalog has it now: its end is written over this revision, without another read
         return claimed.model_copy(update={"revision": claimed.revision + 1})
 
     def _send(self, channel: Channel, message: Message) -> None:

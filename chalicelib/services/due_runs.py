@@ -53,6 +53,7 @@ class DueRuns:
     def start_due(self, limit: int = PAGE) -> DueReport:
         """Settle what is due, at most about `limit` runs of it; reads nothing that is not."""
         report = DueReport()
+        # what waits goes first: a run that finds another waiting is skipped
         for state in (RunState.QUEUED, RunState.EXPECTED):
             self._settle_all(self._listed(state, limit), report)
         return report
@@ -94,6 +95,7 @@ class DueRuns:
                 for settlement in batch:
                     with _noting(settlement.due, report):
                         self._follow(settlement, report)
+        # the others of a lane one by one: each depends on what became of the one before
         done = {run.id for run in apart}
         for run in runs:
             if run.id not in done:

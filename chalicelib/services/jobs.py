@@ -47,6 +47,7 @@ class Jobs:
         job_id: str | None = None,
     ) -> Job:
         """Store a pending job for a project and start it; `job_id` is one made beforehand."""
+        # NotFound for a project that is none, before anything is stored
         self.ledger.catalog.get(Project, project_id)
         job = self._new(actor, kind, project_id, arguments)
         return self._begin(job.model_copy(update={"id": job_id or job.id}))

@@ -138,6 +138,7 @@ class Ledger:
 def _after(record: R, writes: Sequence[Write]) -> R:
     for write in writes:
         if isinstance(write, Replace) and write.record.id == record.id:
+            # as this commit left it: a read could find what somebody else wrote since
             stored = write.record.model_copy(update={"revision": record.revision + 1})
             if isinstance(stored, type(record)):
                 return stored

@@ -82,6 +82,7 @@ class Links:
             raise gone() from error
         if not matches(secret, link.token_sha256):
             raise gone()
+        # asked for its refusals only: nothing is written, so no use is spent
         redeemed(link, self.ledger.clock.now())
         return link
 
@@ -120,6 +121,7 @@ class LinkSigner:
         return self.store.presign(
             artefact_key(backup, link.artefact),
             filename=f"{backup.id}-{link.artefact.replace('/', '-')}",
+            # a signed URL cannot be taken back, so it must not outlive its link
             lifetime=min(SIGNED_FOR, link.expires_at - now),
             now=now,
         )

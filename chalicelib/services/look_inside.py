@@ -76,6 +76,7 @@ class Looker:
         for artefact, blocks in archives[:-1]:
             with suppress(NotFound):
                 return self._rows(artefact, blocks, wanted)
+        # outside the loop: the last NotFound is the answer
         return self._rows(*archives[-1], wanted)
 
     def _inside(self, artefact: Artefact, blocks: tuple[BlockDigest, ...]) -> ArchiveContents:

@@ -56,6 +56,7 @@ class Outbox:
 
     def _hand_all_on(self, channels: tuple[Channel, ...], limit: int) -> int:
         waiting = self.ledger.catalog.find(Query(Notice, index=("state", WAITING), limit=limit))
+        # lists are newest first, news goes out as it happened
         return sum(self._hand_on(notice, channels) for notice in reversed(waiting.items))
 
     def _hand_on(self, notice: Notice, channels: tuple[Channel, ...]) -> bool:

@@ -57,6 +57,7 @@ class Buffers:
             return ScratchBuffer(self._scratch)
         while self._spare:
             memory = self._spare.pop()
+            # parts never get smaller again, so memory of another size is let go
             if len(memory) == part_bytes:
                 return MemoryBuffer(memory, self._spare.append)
         return MemoryBuffer(mmap(-1, part_bytes), self._spare.append)
@@ -107,6 +108,7 @@ class ScratchBuffer:
         """Take the next bytes; ScratchTooSmall when they do not fit."""
         with _translated():
             while data:
+                # an unbuffered file may take less than it is given
                 written = self._file.write(data)
                 data = data[written:]
                 self.size_bytes += written

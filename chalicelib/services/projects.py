@@ -173,6 +173,7 @@ class Projects:
                 hint="Delete its backups first; they can be restored without the project.",
             )
         self.ledger.catalog.commit(
+            # the record before its secrets: a project that is listed must be within reach
             [Remove(project), self._event(actor, project, "project.deleted")]
         )
         self._forget(project)

@@ -39,6 +39,7 @@ class RestoreReaper:
             return False
         self.clear_scratch(restore.id)
         stamp = self.restores.ledger.stamp(ACTOR)
+        # read again: to look whether it is lost may have taken the lease away
         lease = self.restores.get(restore.id).lease
         generation = lease.generation if lease else None
 

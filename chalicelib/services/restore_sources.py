@@ -50,6 +50,7 @@ class RestoreSources:
         connection = self.connection(wanted)
         folder = self.fetching.folder / f"restore-{wanted.run_id}"
         fetching = replace(self.fetching, folder=folder)
+        # several jobs of pg_restore seek in the archive, each for itself, and a pipe cannot
         may_stream = wanted.options.jobs == 1
         platform = self.platform(wanted)
         needed = _needed(manifest, is_platform=platform is not None)

@@ -95,6 +95,7 @@ class Restores:
             self.ledger.catalog.commit([*writes, *(Insert(r) for r in key)])
         except HoldfastError as error:
             self.secrets.delete(restore.secret_name)
+            # the key is on record: the earlier restore has a password of its own
             if not isinstance(error, Conflict):
                 raise
             restore = self.get(idempotent.earlier(self.ledger, key, Restore.kind))

@@ -171,6 +171,8 @@ class BackupRunner:
         beside = BesideDatabase(self.ledger, self.store, self.platform)
         extent = beside.extent(backup, project)
         result, dumped = self._dumped(backup, extent, watch)
+        # into the store: a count for every table is too much for the record, and the seal
+        # may be another invocation
         self.seal.keep_counts(backup, result.counts)
         if parts := parts_of(extent, result):
             self.seal.keep_parts(backup, parts, were_read=False)
@@ -201,6 +203,7 @@ class BackupRunner:
         parts = self.seal.parts(backup, were_read=True)
         manifest = manifest_of(backup, project.endpoint.database, counts, blocks, parts)
         watch.check()
+        # the last look before what is never overwritten: whoever lost the lease seals nothing
         sha256 = self.seal.write(backup, manifest)
         self._keep(watch, manifest_sha256=sha256, step=Step.COMPLETE)
 
@@ -291,6 +294,7 @@ class BackupRunner:
             result = self.engine.dump(self._request(backup, extent), open_sink, watch)
             watch.check()
             watch.publish()
+            # only now, all together: of a dump that is cancelled no object appears
             return result, tuple(upload.finish() for upload in uploads)
 
     def _request(self, backup: Backup, extent: Extent) -> DumpRequest:
@@ -337,6 +341,7 @@ ORDER: Final = tuple(STEPS)
 
 
 def _main_first(artefact: Artefact) -> tuple[bool, bool, str]:
+    # the checksum of the first one becomes the backup's own
     return (not artefact.name.startswith(MAIN), not is_dump(artefact.name), artefact.name)
 
 

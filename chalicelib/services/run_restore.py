@@ -117,6 +117,7 @@ class RestoreRunner:
         stamp = self.ledger.stamp(self.owner)
 
         def decide(found: Restore) -> tuple[Write, ...]:
+            # whoever is cancelled may end in any error: what was asked for is the reason
             cause = Cancelled("the restore was cancelled") if found.cancel_requested else error
             return restore_moves.failed(found, stamp, cause, generation=generation)
 
@@ -144,6 +145,7 @@ class RestoreRunner:
 
         with self.sources.request(wanted, watch) as request:
             report = self.restorer.restore(request, reached, watch)
+        # before it is judged: of a failed restore the report is what people look at
         self._keep(watch, report=report)
         failure = failure_of(report)
         if failure is not None:

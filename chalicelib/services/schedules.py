@@ -141,6 +141,7 @@ class Schedules:
             return (Remove(schedule), *self._calendar.without_next(schedule), event)
 
         self.ledger.apply(Schedule, schedule_id, decide)
+        # last: an alarm without a schedule does nothing and is swept away
         self.entries.forget(schedule_id)
 
     def run_now(

@@ -131,6 +131,7 @@ class Seal:
         signed = parse_envelope(envelope)
         self.signer.verify(signed.payload.encode(), signed.signature)
         manifest = signed.manifest
+        # a good signature alone would let the manifest of another attempt pass
         if (manifest.backup_id, manifest.attempt) != (backup.id, backup.attempt):
             raise IntegrityFailed("the manifest belongs to another attempt")
         return manifest

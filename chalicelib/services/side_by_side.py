@@ -82,6 +82,7 @@ def _hold_back(waiting: deque[Future[R]], crew: Crew) -> None:
         if len(busy) < 2 * IN_FLIGHT:
             return
         done = wait(busy, TICK_S, FIRST_COMPLETED).done
+        # raised here: a work that failed must not wait behind slower ones for its turn
         for future in done:
             future.result()
 

@@ -84,6 +84,7 @@ class Stats:
         since = last.at if last is not None else project.created_at
         parts: dict[str, list[Tally]] = defaultdict(list)
         for found in tallies:
+            # a day has several small records, so that those who count rarely meet
             parts[found.day].append(found.tally)
         days = {day: total(found) for day, found in parts.items()}
         age_s = (self.ledger.clock.now() - since).total_seconds()

@@ -129,6 +129,7 @@ class Sweeper:
         backup = self.backups.get(backup_id)
         if backup.status is not Status.IN_PROGRESS:
             return
+        # what was being ended when its worker died stays ended, sealed or not
         sealed = None if backup.ending else self._sealed(backup, report)
         if sealed is None:
             self._end(backup)
@@ -244,6 +245,7 @@ class Sweeper:
             with _noting(report, backup):
                 ripe = attempt_objects.is_ripe(backup, self.ledger.clock.now())
                 attempt_objects.clear_rest(self.store, backup)
+                # judged before the clearing: nobody can have stored anything behind it
                 if ripe:
                     self.ledger.apply(Backup, backup.id, _clean)
                     report.cleaned += 1
@@ -282,6 +284,7 @@ class Sweeper:
 
     def _old_requests(self) -> list[Idempotency]:
         now = self.ledger.clock.now()
+        # a week of days, so that a sweeper that was off for some leaves none behind
         days = (now - timedelta(days=KEEP_IDEMPOTENCY_DAYS + past) for past in range(7))
         return [found for day in days for found in self._all(Idempotency, ("day", day_of(day)))]
 

@@ -45,6 +45,7 @@ class ArchiveVerifier:
         """
         file_format, compression = layout
         if not artefact.name.startswith(MAIN):
+            # whatever the main dump is written as, archives beside it are custom
             file_format = Format.CUSTOM
         hashed = _Hashed(self._bytes_of(artefact))
         try:

@@ -52,6 +52,7 @@ class FileVerifier:
         for chunk in self._chunks(file):
             sha256.update(chunk)
             size_bytes += len(chunk)
+        # a wrong length says more than a wrong checksum, and is the caller's to say
         if size_bytes == file.size_bytes and sha256.hexdigest() != file.sha256:
             raise IntegrityFailed(f"{file.key} does not have the checksum it was stored with")
         return size_bytes

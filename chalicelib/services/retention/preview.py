@@ -138,6 +138,7 @@ class _Tally:
         if len(self.page) < self.limit:
             self.page.append(verdict)
         else:
+            # one more than fits, so there is a next page
             self.next_before_id = self.page[-1].facts.id
 
     def freeze(self) -> None:

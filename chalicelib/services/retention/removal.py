@@ -92,6 +92,7 @@ class Removal:
 
     def _floor(self, doomed: Doomed) -> Iterator[Write]:
         """Yield writes that change nothing and fail when the floor changed since it was read."""
+        # whatever is not validated leaves as many good backups as there were
         if doomed.verdict.facts.standing is not Standing.VALIDATED:
             return
         for backup_id in doomed.look.survey.floor:
