@@ -67,6 +67,7 @@ class Locator:
 
     def _checked(self, endpoint: Endpoint) -> Endpoint:
         known = DATABASE_HOST.fullmatch(endpoint.host) or POOLER_HOST.fullmatch(endpoint.host)
+        # other hosts have no certificate of Supabase's, and a mode that was chosen stays
         if self.root_certificate is None or not known or endpoint.sslmode is not SslMode.REQUIRE:
             return endpoint
         update = {"sslmode": SslMode.VERIFY_FULL, "sslrootcert": self.root_certificate}
@@ -84,6 +85,7 @@ def pooled_endpoint(settings: SupabaseSettings, endpoint: Endpoint, pooler: Pool
             "host": pooler.host,
             "port": pooler.port if is_local else SESSION_PORT,
             "database": pooler.database,
+            # one host serves the poolers of many projects: the role's name says which is meant
             "user": f"{endpoint.user}.{settings.ref}",
             "sslmode": SslMode.PREFER if is_local else endpoint.sslmode,
         }

@@ -118,6 +118,7 @@ SELECT json_build_object('kind', 'rls_table', 'schema', n.nspname, 'table', c.re
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relrowsecurity ORDER BY n.nspname, c.relname
 """
+# applications keep secrets in settings of the database: those are told by their names
 DATABASE_SETTINGS: Final = r"""
 SELECT json_build_object('kind', 'database_setting', 'name', split_part(c.one, '=', 1),
        'value', substr(c.one, strpos(c.one, '=') + 1))::text

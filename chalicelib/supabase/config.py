@@ -96,6 +96,7 @@ def _kept(
     values: Any, lost: re.Pattern[str] | None, above: tuple[str, ...], left_out: list[str]
 ) -> Any:
     if isinstance(values, list):
+        # `lost` names fields of the section itself: deeper down a word may mean another thing
         return [
             _kept(one, None, (*above, str(place)), left_out) for place, one in enumerate(values)
         ]
@@ -105,6 +106,7 @@ def _kept(
     for name, value in values.items():
         path = (*above, str(name))
         if SECRET.search(name) or (lost is not None and lost.fullmatch(name)):
+            # what was never set need not be set by hand
             left_out += [".".join(path)] if value not in (None, "") else []
         else:
             kept[name] = _kept(value, None, path, left_out)

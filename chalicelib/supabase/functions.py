@@ -24,6 +24,7 @@ def function_lines(api: ManagementApi, known: Mapping[str, str]) -> Iterator[str
     for metadata in sorted(listed, key=lambda one: str(one["slug"])):
         earlier = known.get(metadata["slug"])
         if earlier is not None and _is_unchanged(metadata, json.loads(earlier)):
+            # the sources of then, but what is told of them now: settings may change without these
             yield _line(metadata, json.loads(earlier)["files"], json.loads(earlier)["entrypoint"])
             continue
         answer = api.ask(_body(str(metadata["slug"])))
@@ -36,6 +37,7 @@ def sources(content_type: str, body: bytes) -> tuple[dict[str, str], str | None]
 
     SourceLost for a body without files: it was cut, or came bundled all the same.
     """
+    # the boundary stands in the answer's header only, and the parser wants it before the body
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + body)
     parts = [part for part in message.walk() if not part.is_multipart()]

@@ -32,6 +32,7 @@ MAX_PAUSE_S: Final = 60.0
 """The longest wait for one try; who is told to wait longer gives up and says so."""
 
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+# a PATCH of this API sets values, so that a second one changes nothing
 REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 REFUSED_FOR_NOW: Final = frozenset(
     {HTTPStatus.TOO_MANY_REQUESTS.value, HTTPStatus.SERVICE_UNAVAILABLE.value}
@@ -148,6 +149,7 @@ class ManagementApi:
         try:
             database = said["database"]
             return ProjectInfo(
+                # `id` is what the reference was called before
                 ref=str(said["ref"] if "ref" in said else said["id"]),
                 status=str(said["status"]),
                 region=str(said["region"]),
@@ -162,6 +164,7 @@ class ManagementApi:
         what = "the pooler's address"
         said = self.document(Question(what, "/config/database/pooler", POOLER))
         try:
+            # poolers of read replicas are listed as well
             primary = next(one for one in said if one.get("database_type", "PRIMARY") == "PRIMARY")
             return Pooler(
                 host=str(primary["db_host"]),

@@ -73,6 +73,7 @@ class SupabasePlatform:
                 hint="Make a pair in the dashboard under Storage, S3, and give it as ID:SECRET.",
             )
         with self._api(project) as api:
+            # S3's signatures name the region, which no setting holds
             region = api.project().region
         return S3Door(settings.storage_s3_url, region, access_key_id, secret)
 

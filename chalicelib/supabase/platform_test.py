@@ -120,6 +120,7 @@ def _missing(
     rows = abilities.why_not("storage", short_lived=short_lived)
     return {
         Component.DATABASE: "; ".join(report.problems) or None,
+        # every role may read pg_roles
         Component.ROLES: None,
         Component.AUTH: abilities.why_not("auth", short_lived=short_lived),
         Component.STORAGE: rows or _files(tried.settings, tried.storage_key),

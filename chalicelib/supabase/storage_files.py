@@ -44,6 +44,7 @@ class RestFiles:
             timeout=TIMEOUT_S,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             trust_env=False,
+            # a redirect would take the header apikey along, to whatever host it names
             follow_redirects=False,
         )
 
@@ -63,6 +64,7 @@ class RestFiles:
             if answer.status_code not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
                 raise _refusal(wanted, answer)
             _require_same(wanted, answer, start)
+            # raw: what counts are the bytes as they are stored, and `start` counts those
             yield from answer.iter_raw(CHUNK_BYTES)
 
     def _at(self, wanted: StorageObject) -> str:
@@ -94,10 +96,12 @@ def _require_same(wanted: StorageObject, answer: httpx.Response, start: int) -> 
 
 
 def _bare(etag: str) -> str:
+    # whoever touches an answer on the way may mark its ETag as weak
     return etag.removeprefix("W/").strip('"')
 
 
 def _refusal(wanted: StorageObject, answer: httpx.Response) -> Exception:
+    # of a stream nothing is there yet, not even the words of a refusal
     answer.read()
     words = _words(answer)
     if answer.status_code == HTTPStatus.PRECONDITION_FAILED:
@@ -115,6 +119,7 @@ def _refusal(wanted: StorageObject, answer: httpx.Response) -> Exception:
 
 def _words(answer: httpx.Response) -> set[str]:
     try:
+        # Storage may refuse with 400 and tell the true status in the body
         document = answer.json()
     except ValueError:
         return set()

@@ -144,6 +144,7 @@ def claims_of(role: str) -> str:
 
 
 def _same(wanted: frozenset[str], has: frozenset[str]) -> bool:
+    # what ALL means depends on the server: PostgreSQL 17 added MAINTAIN
     return bool(has) if EVERYTHING in wanted else wanted == has
 
 

@@ -162,6 +162,7 @@ def _disowned(kept: Sequence[Entry], world: World) -> Iterator[Note]:
 
 
 def _stage(entry: Entry) -> str:
+    # large objects are data that no COPY brings: pg_restore does, as it sets sequences
     if entry.kind == POSITIONS or entry.kind in LARGE_OBJECTS:
         return "positions"
     if entry.kind == ROWS:

@@ -69,6 +69,7 @@ def make_roles(target: Target, plan: RolePlan, tally: Tally) -> None:
 def become_member(target: Target, roles: Sequence[str], tally: Tally) -> list[str]:
     """Let the restoring user act as these roles; return the statements that end that."""
     major = int(target.server_version.partition(".")[0])
+    # from 16 on who creates a role is its admin and may still not act as it
     option = " WITH INHERIT TRUE, SET TRUE" if major >= SET_OPTION_SINCE else ""
     ends = []
     for role in roles:
@@ -135,6 +136,7 @@ def bring(
         application = Application(backup.source.main, segment.dump_ids, segment.no_owner)
         tally.add(target.apply(application))
     if tally.errors_total == total:
+        # pg_restore tells what it could not do, never what it did
         tally.restored += Counter(entry.kind for entry in entries)
 
 

@@ -96,5 +96,6 @@ def _step(line: str) -> RoleStep:
 
 def _easier(line: str) -> str | None:
     """Return the statement without what only superusers may say; None where that is nothing."""
+    # such a word in the value of a setting is only text, so settings have no easier form
     easier = _HARD.sub("", line)
     return easier if easier != line and not _is_setting(line) else None

@@ -94,6 +94,7 @@ def form_of(function: Mapping[str, Any]) -> list[Part]:
     metadata = {
         "name": told.get("name") or function["slug"],
         "entrypoint_path": function.get("entrypoint") or entrypoint_of(function),
+        # closed where nothing is told: an open function would answer strangers
         "verify_jwt": bool(told.get("verify_jwt", True)),
     }
     files: list[Part] = [

@@ -146,6 +146,7 @@ class Uploader:
         # hashed on the way: the bytes that are sent are the bytes that are judged
         hashed = Hashed(self._going_on(self._open(file.key or "")))
         headers = {
+            # the row came with the others, and a second try finds the bytes of the first
             "x-upsert": "true",
             "content-type": file.content_type or _UNTYPED,
             "content-length": str(file.size_bytes or 0),
