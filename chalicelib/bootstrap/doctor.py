@@ -112,4 +112,5 @@ def _space(data: Path) -> Finding:
 
 
 def _nearest(path: Path) -> Path:
+    # a dangling link counts: nothing can be made in its place
     return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))

@@ -55,6 +55,7 @@ def platform_test(
         return trial.run(
             Tried(
                 project.supabase,
+                # later: of a paused project no way is looked for
                 lambda: projects.connection(project.id),
                 keys.access_token,
                 keys.storage_key,

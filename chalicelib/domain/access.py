@@ -95,6 +95,7 @@ def join_token(key_id: str, secret: str) -> str:
 def split_token(token: str) -> tuple[str, str] | None:
     """Return (key id, secret), or None when it is no token of ours."""
     prefix, _, rest = token.partition("_")
+    # an id has no _, a secret may have some
     key_id, _, secret = rest.partition("_")
     if prefix != TOKEN_PREFIX or not key_id or not secret or not token.isascii():
         return None

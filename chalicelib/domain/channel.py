@@ -90,6 +90,7 @@ class ChannelAddress(BaseModel):
     def written(self) -> str:
         """Return the address as the secrets keep it."""
         values = {"url": self.url, "signing_secret": self.signing_secret}
+        # of a SecretStr pydantic writes asterisks, so a model of plain text writes what it holds
         shown = {name: value.get_secret_value() for name, value in values.items() if value}
         return _Written(**shown).model_dump_json(exclude_none=True)
 

@@ -99,6 +99,7 @@ def parse_url(url: str) -> Connection:
         endpoint = Endpoint(
             host=host,
             port=int(port),
+            # as libpq: a database that is not named is called like its user
             database=fields.get("dbname") or fields.get("user") or "postgres",
             user=fields.get("user") or "postgres",
             sslmode=SslMode(fields["sslmode"]) if "sslmode" in fields else default_sslmode(host),

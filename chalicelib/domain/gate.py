@@ -186,4 +186,5 @@ def pause_s(ticket: Ticket, now: datetime) -> int:
     waited_s = (now - ticket.asked_at).total_seconds()
     left_s = (ticket.deadline - now).total_seconds()
     wanted_s = min(max(waited_s / 10, MIN_WAIT_S), MAX_WAIT_S, left_s)
+    # the wait of a state machine takes whole seconds, and none would be a look without pause
     return max(1, int(wanted_s))

@@ -43,6 +43,7 @@ def claimed(backup: Backup, stamp: Stamp, *, step: Step, deadline: datetime) -> 
         raise LeaseLost("the backup is being ended")
     attempt = backup.attempt + (1 if step is Step.DUMP else 0)
     writes = runs.claimed(backup, stamp, Claim(step, deadline, attempt))
+    # behind the lease: while another worker is about the second try, it is not lost
     if attempt > MAX_ATTEMPTS:
         raise WorkerLost(f"the dump was tried {MAX_ATTEMPTS} times and never finished")
     return writes

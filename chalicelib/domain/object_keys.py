@@ -34,6 +34,7 @@ def is_part(name: str) -> bool:
 
 def is_listing(name: str) -> bool:
     """Tell whether an artefact is text that was taken with the dumps: statements or JSON lines."""
+    # database.sql is the dump itself
     return not name.startswith(MAIN) and name.endswith((".sql", ".jsonl"))
 
 

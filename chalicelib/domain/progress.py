@@ -41,6 +41,7 @@ class Progress(Record):
         """The part that is done, 0 to 1; None while the total is unknown."""
         if not self.raw_bytes_total:
             return None
+        # more may come than the catalogue let expect
         return min(1.0, self.raw_bytes_done / self.raw_bytes_total)
 
 

@@ -255,6 +255,7 @@ def _fits(expected: SequenceFact | None, found: SequenceFact | None) -> bool:
         return expected is found
     if expected.until is None:
         return expected == found
+    # a sequence may run downwards, too
     low, high = sorted((expected.last_value, expected.until))
     return low <= found.last_value <= high
 

@@ -82,6 +82,7 @@ def is_public(address: str) -> bool:
     else:
         inside = parsed.scope_id is not None or parsed not in GLOBAL_UNICAST_V6
         inside = inside or any(parsed in network for network in REFUSED_V6)
+    # both: a newer Python may know networks that came after these lists
     return parsed.is_global and not inside
 
 

@@ -74,6 +74,7 @@ def network_of(address: str) -> str:
         return "unknown"
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
+    # the same caller, on a socket that serves both families
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_NETWORK_BITS), strict=False))

@@ -87,6 +87,7 @@ def _createdb(facts: DatabaseFacts | None) -> str:
 
 
 def _locale(locale: LocaleFact) -> list[str]:
+    # what other providers need, createdb takes since PostgreSQL 15 only
     is_libc = locale.provider == "libc" and locale.collate == locale.ctype
     if not is_libc or not _HARMLESS.fullmatch(locale.collate):
         return []

@@ -30,6 +30,7 @@ def claimed(
     """
     attempt = restore.attempt + (1 if step is RestoreStep.RESTORE else 0)
     writes = runs.claimed(restore, stamp, Claim(step, deadline, attempt))
+    # behind the lease: what another worker is about has not vanished
     if attempt > 1:
         raise WorkerLost("the restore began before and never ended", hint=hint_of(restore))
     return writes

@@ -58,6 +58,7 @@ def claimed(run: R, stamp: Stamp, claim: Claim) -> tuple[Write, ...]:
     if run.status.is_terminal:
         raise Conflict(f"{run.kind} is already {run.status}")
     held = run.lease
+    # a worker that tries its step again need not wait for itself
     if held is not None and held.owner != stamp.actor and held.expires_at > stamp.now:
         raise LeaseLost(f"{held.step} is held by another worker until {held.expires_at:%H:%M:%S}Z")
     lease = Lease(

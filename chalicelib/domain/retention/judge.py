@@ -80,6 +80,7 @@ class Judge:
 
     def _running(self, facts: BackupFacts) -> Verdict:
         if facts.parent_id is not None:
+            # a parent is older than what builds upon it, so it is still to be judged
             self._parents.add(facts.parent_id)
         return Verdict(facts, True, (Reason.RUNNING,))
 

@@ -137,6 +137,7 @@ class Surveyor:
             self._future = facts.id
         if facts.standing is Standing.VALIDATED:
             self._take_validated(facts, removed=not verdict.keep)
+        # newest first, so these are the runs since the last good one
         elif self._judge.validated == 0:
             self._bad_runs += facts.standing in {Standing.FAILED, Standing.UNVALIDATED}
         return verdict
