@@ -80,6 +80,7 @@ def _check_files(listing: Path) -> Beside:
 def _held(listing: Path) -> Iterator[StorageFile]:
     with listing.open("rb") as lines:
         found = (parse_file(line) for line in lines)
+        # a listing may be anybody's: no key of another form becomes a path
         yield from (file for file in found if file_number(file.key or "") is not None)
 
 

@@ -75,11 +75,13 @@ def _installed(settings: Settings, stack: str, region: str | None) -> Iterator[F
 
 
 def _service(url: str) -> Finding:
+    # the host alone: somebody may have put a password into the URL
     host = urlsplit(url).hostname or "HOLDFAST_URL"
     try:
         answer = httpx.get(url.rstrip("/") + "/health", timeout=SERVICE_TIMEOUT_S)
         answer.raise_for_status()
         version = str(answer.json()["version"])
+    # what answers there need not be Holdfast
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         hint = "Check HOLDFAST_URL and that the service runs."
         return Finding("service", Verdict.MISSING, f"no answer from {host}", hint)

@@ -61,6 +61,7 @@ class GateWait:
 
         with self._cancelling(backup_id):
             judged = self._until(f"/v1/backups/{backup_id}", is_judged)
+        # an answer about another backup lets nothing run
         if _verdict(judged) is Verdict.PASS and judged["id"] == backup_id:
             return judged
         raise _refusal(backup_id, judged["gate"].get("error") or {})

@@ -34,6 +34,7 @@ class Forwarding:
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
         """Deliver what came early, and from now on whatever comes."""
+        # before the loop: what comes meanwhile goes straight on and is not lost
         self._process = process
         for number in self.early:
             process.send_signal(number)
@@ -56,6 +57,7 @@ def run_command(
     forwarding = Forwarding()
     with interruption.passed_on(forwarding.receive):
         if forwarding.early:
+            # asked to stop before anything ran: then nothing does
             raise interrupted()
         process = _started(argv, environment)
         forwarding.begin(process)

@@ -32,6 +32,7 @@ class PendingFile:
     def __enter__(self) -> Self:
         """Make the temporary file in the target's folder, so that placing it is only a rename."""
         with _told(self.target):
+            # cut, so that what is added does not make a long name too long
             self._file, path = tempfile.mkstemp(
                 prefix=f".{self.target.name[:100]}.", suffix=".part", dir=self.target.parent
             )
@@ -72,6 +73,7 @@ class PendingFile:
 
     def place(self, *, replace: bool) -> None:
         """Make the file appear under its name, durably; InvalidRequest when that name is taken."""
+        # before the rename: after a crash the name must not lead to half a file
         self.flush()
         if self._path is None:
             return

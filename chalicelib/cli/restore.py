@@ -105,6 +105,7 @@ def restore(
     # an empty list of components would be none at all
     call.fields["components"] = call.fields["components"] or None
     path = Path(what)
+    # what can be no id is a file that is missing, and is told as that
     if path.exists() or not is_id(what):
         return _restore_file(call, path, key, trust_archive=trust_archive)
     return _restore_backup(call)

@@ -77,6 +77,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
 
 def schedule_options(command: Command) -> Command:
     """Give a command all options of schedules."""
+    # the one that is laid on last stands first in the help
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

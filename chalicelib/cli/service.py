@@ -90,6 +90,7 @@ class Service:
         request = self.http.build_request("GET", url)
         del request.headers["Authorization"]
         with self._reaching():
+            # a link leads on to the object store
             response = self.http.send(request, stream=True, follow_redirects=True)
             with closing(response):
                 if response.is_error:
@@ -139,6 +140,7 @@ def _remote(settings: Settings) -> Iterator[Service]:
         )
     host = _host_of(settings.url or "")
     key = settings.api_key.get_secret_value()
+    # no header could carry it, and httpx would say so in words of its own
     if not key.isascii():
         raise Unauthenticated("HOLDFAST_API_KEY holds a character that no key of ours has")
     with httpx.Client(base_url=settings.url or "", headers=_bearer(key), timeout=TIMEOUT_S) as http:
