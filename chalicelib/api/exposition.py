@@ -32,6 +32,7 @@ class Family:
         yield f"# TYPE holdfast_{self.name} gauge"
         for labels, value in self.values:
             shown = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+            # repr is the shortest text that reads back as the same number
             yield f"holdfast_{self.name}{f'{{{shown}}}' if shown else ''} {value!r}"
 
 
@@ -101,4 +102,5 @@ def _of_service(gauge: Gauge) -> list[Family]:
 
 
 def _escaped(text: str) -> str:
+    # the backslash first: the others bring new ones
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -83,6 +83,7 @@ def _schemas(routes: tuple[Route, ...]) -> dict[str, Json]:
     inputs = {model for route in routes for model in (route.body, route.query)}
     outputs: set[type[BaseModel]] = {Problem} | {r.returns for r in routes if r.returns}
     wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = []
+    # sets have no order, and the document must read the same each time
     wanted += [(model, "validation") for model in sorted(inputs, key=_name)]
     wanted += [(model, "serialization") for model in sorted(outputs, key=_name)]
     _, definitions = models_json_schema(wanted, ref_template=REF_TEMPLATE)

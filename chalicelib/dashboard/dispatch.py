@@ -147,6 +147,7 @@ def _checked_fields(route: PageRoute, visit: Visit, request: Request) -> dict[st
         raise too_large()
     if not request.headers.get("content-type", "").startswith(FORM_TYPE):
         raise Forbidden("this takes forms only")
+    # older browsers do not say: of those the token below tells
     if request.headers.get("sec-fetch-site") == "cross-site":
         raise _foreign()
     fields = read_fields(request.raw_body)

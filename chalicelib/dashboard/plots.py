@@ -84,6 +84,7 @@ def bars(series: Series) -> Markup:
     shapes = []
     for index, (day, value) in enumerate(zip(series.days, series.values, strict=True)):
         if value:
+            # never so low that a day with something looks like one without
             height = max(_scaled(value, series.top), 1.5)
             shapes.append(
                 Markup(

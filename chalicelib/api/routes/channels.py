@@ -93,6 +93,7 @@ def list_deliveries(call: Call, channel_id: str, query: PageQuery) -> DeliveryPa
 
 
 def _require_projects(call: Call, project_ids: tuple[str, ...]) -> None:
+    # a channel for a project that is none would keep still for ever
     for project_id in project_ids:
         try:
             call.project(project_id)

@@ -119,6 +119,7 @@ def test_project(call: Call, project: Project) -> JobView:
 @route("POST /v1/projects/{project_id}/estimate", OPERATOR, JOB_ACCEPTED, starts_work=True)
 def estimate_project(call: Call, project: Project, body: EstimateRequest) -> JobView:
     """Let a worker say how large a backup would be."""
+    # asked for its refusals: what cannot be is said now and not by a worker
     plan_format(body.options)
     arguments = JobArguments(options=body.options)
     return JobView.of(

@@ -109,6 +109,7 @@ def _present(visit: Visit, ids: tuple[str, ...]) -> list[Backup]:
         try:
             found.append(visit.call.backup(one))
         except NotFound:
+            # deleted since the page was shown
             continue
     return found
 

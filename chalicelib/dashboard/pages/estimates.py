@@ -56,6 +56,7 @@ def _with_estimate(visit: Visit, form: Form[ManualForm], job: Job) -> Html:
 
 
 def _job(visit: Visit, job_id: str) -> Job:
+    # its id came in the form and not in the path, so nobody has looked yet whose it is
     job = visit.services.jobs.get(job_id)
     if not visit.actor.sees(job.project_id):
         raise NotFound("there is no such job")

@@ -92,6 +92,7 @@ def change_project_form(visit: Visit, project: Project, form: Form[ProjectFields
         changed = visit.services.projects.update(visit.actor.name, project.id, changes)
     except InvalidRequest as error:
         raise form.refused(error) from error
+    # where the way there is the same, there is nothing to try
     is_same = changed.endpoint == project.endpoint and changed.supabase == project.supabase
     if is_same and changes.password is None and changes.keys == PlatformKeys():
         return SeeOther(f"/dashboard/projects/{project.id}?notice=saved")
@@ -111,6 +112,7 @@ def delete_project_form(visit: Visit, project: Project, form: Form[DeleteProject
 
 
 def _form(project: Project | None, shown: Mapping[str, str]) -> Html:
+    # made for the statements that are shown, and kept nowhere
     password = new_secret()
     return Html(
         "project_form.html",

@@ -149,6 +149,7 @@ def confirm_restore(visit: Visit, job: Job, form: Form[ConfirmForm]) -> SeeOther
     if form.model.confirm.strip() != expected:
         raise Unfit(Typed(form.values, {"confirm": "this does not name the target"}))
     try:
+        # the look's id is the key below: confirmed twice, it is one restore
         target = _same_target(arguments, form.model)
         new = new_restore(
             visit.call, _repeated(backup, target, arguments.options, expected), job.id

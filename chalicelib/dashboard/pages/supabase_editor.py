@@ -113,6 +113,7 @@ def show_supabase_editor(visit: Visit, project: Project) -> Html:
 def change_supabase(visit: Visit, project: Project, form: Form[SupabaseForm]) -> SeeOther:
     """Change the project, and try it again."""
     _written(project)
+    # a change takes a URL alone, with the password in it
     if form.model.url is not None and form.model.password is not None:
         raise Unfit(Typed(form.values, {"password": "write it into the URL, or leave that out"}))
     try:

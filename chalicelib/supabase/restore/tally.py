@@ -89,5 +89,6 @@ def _some(notes: list[Note]) -> tuple[Note, ...]:
     more = len(notes) - MAX_NOTES
     if more <= 0:
         return tuple(notes)
+    # this note takes the place of one as well
     rest = Note(what="others", message=f"{more + 1} more, which do not fit here")
     return (*notes[: MAX_NOTES - 1], rest)
