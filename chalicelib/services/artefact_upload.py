@@ -56,7 +56,7 @@ class ArtefactUpload:
 
     def finish(self) -> Artefact:
         """Complete the object, confirm its size with the store, describe it."""
-        # no store completes an upload without parts: an empty stream is one part of nothing
+        # S3 completes no upload without parts, so an empty stream is one part of nothing
         if self._buffer.size_bytes or not self._parts.sent:
             self._send()
         parts = self._parts.all_landed()

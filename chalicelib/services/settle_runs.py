@@ -68,7 +68,7 @@ class RunSettler:
         except NotFound:
             return self._dropped(run, "the schedule was deleted")
         if run.state is RunState.QUEUED:
-            # it was had already when it was queued: what the schedule expects next is another run
+            # before the schedule's next run is looked at: that moved on when this one was queued
             return self._of_project(schedule, run) if self._is_free(run) else None
         if schedule.project_id is None and run.project_id is not None:
             return self._of_project(schedule, run)
