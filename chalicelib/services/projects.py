@@ -183,7 +183,10 @@ class Projects:
 
         Of a Supabase project this may ask its Management API, and raise what that refuses with.
         """
-        project = self.get(project_id)
+        return self.connection_of(self.get(project_id))
+
+    def connection_of(self, project: Project) -> Connection:
+        """Return the same of a project that was read already."""
         given = Connection(project.endpoint, self.secrets.get(project.secret_name))
         return self.locate(project, given)
 

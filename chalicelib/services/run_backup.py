@@ -29,6 +29,7 @@ from chalicelib.domain.backup import (
 )
 from chalicelib.domain.errors import Cancelled, HoldfastError, Internal, LeaseLost, StorageFailed
 from chalicelib.domain.object_keys import MAIN, artefact_key, attempt_prefix, backup_prefix, is_dump
+from chalicelib.domain.project import Project
 from chalicelib.domain.record import Write
 from chalicelib.platform_ports import Extent, Platform
 from chalicelib.ports import ObjectStore, Signer
@@ -170,7 +171,7 @@ class BackupRunner:
         project = self.projects.get(backup.project_id)
         beside = BesideDatabase(self.ledger, self.store, self.platform)
         extent = beside.extent(backup, project)
-        result, dumped = self._dumped(backup, extent, watch)
+        result, dumped = self._dumped(backup, self._request(backup, project, extent), watch)
         # into the store: a count for every table is too much for the record, and the seal
         # may be another invocation
         self.seal.keep_counts(backup, result.counts)
@@ -279,7 +280,7 @@ class BackupRunner:
         return again
 
     def _dumped(
-        self, backup: Backup, extent: Extent, watch: RunWatch
+        self, backup: Backup, request: DumpRequest, watch: RunWatch
     ) -> tuple[DumpResult, tuple[Artefact, ...]]:
         uploads: list[ArtefactUpload] = []
         with ExitStack() as opened:
@@ -291,15 +292,15 @@ class BackupRunner:
                 uploads.append(upload)
                 return upload
 
-            result = self.engine.dump(self._request(backup, extent), open_sink, watch)
+            result = self.engine.dump(request, open_sink, watch)
             watch.check()
             watch.publish()
             # only now, all together: of a dump that is cancelled no object appears
             return result, tuple(upload.finish() for upload in uploads)
 
-    def _request(self, backup: Backup, extent: Extent) -> DumpRequest:
+    def _request(self, backup: Backup, project: Project, extent: Extent) -> DumpRequest:
         return DumpRequest(
-            connection=self.projects.connection(backup.project_id),
+            connection=self.projects.connection_of(project),
             plan=_plan(backup),
             run_id=f"{backup.id}-{backup.attempt}",
             reads_twice=backup.options.verification is Asked.STRICT,

@@ -94,6 +94,8 @@ class Schedules:
         return schedule.model_copy(update={"revision": 1})
 
     def _require_possible(self, schedule: Schedule) -> None:
+        # also while it is disabled: what cannot be is refused now, not when it is enabled
+        _ = schedule.timetable
         # a tag may lead to projects of any kind: each of its runs is judged when it begins
         plan_format(schedule.options)
         project = self._calendar.project(schedule.project_id) if schedule.project_id else None
@@ -117,8 +119,6 @@ class Schedules:
             changed = schedule.model_copy(update={**update, "updated_at": now})
             if changed.enabled:
                 changed = changed.model_copy(update={"disabled_because": None})
-            # also while it is disabled: what cannot be is refused now, not when it is enabled
-            _ = timetable_of(changed.cron, changed.timezone)
             self._require_possible(changed)
             told = self.ledger.change(
                 actor,

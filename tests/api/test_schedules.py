@@ -70,6 +70,8 @@ def test_a_disabled_schedule_has_no_next_run(create: Callable[..., dict[str, Any
         ({"cron": "often"}, "cron"),
         ({"cron": "0 0 30 2 *"}, "cron"),
         ({"timezone": "Mars/Base"}, "timezone"),
+        ({"timezone": "Mars/Base", "enabled": False}, "timezone"),
+        ({"cron": "often", "enabled": False}, "cron"),
         ({"jitter_s": -1}, "jitter_s"),
         ({"overlap": "both"}, "overlap"),
         ({"name": ""}, "name"),

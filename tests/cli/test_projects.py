@@ -244,6 +244,8 @@ def test_an_estimate_tells_sizes(remote: Any) -> None:
         "locks": [],
         "transactions": [],
         "expected": {"seconds": 5.000005, "basis": "size at 20 MB/s, never run before"},
+        "proof_bytes": 0,
+        "scratch_bytes": None,
     }
 
 

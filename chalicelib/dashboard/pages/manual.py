@@ -59,7 +59,7 @@ class ManualForm(BaseModel):
     request: Annotated[str, Field(pattern=r"^[0-9A-Z]{26}$")]
 
     def options(self, project: Project) -> BackupOptions:
-        """Return what is to be taken and how; InvalidRequest for what the project has not."""
+        """Return what is to be taken and how; an error names what the project has not."""
         named = (Component.DATABASE, *self.components) if self.components else ()
         asked = BackupOptions(
             type=self.type,
@@ -68,13 +68,7 @@ class ManualForm(BaseModel):
             verification=self.verification,
             components=named,
         )
-        try:
-            return chosen(asked, project)
-        except (InvalidRequest, Unsupported) as error:
-            if error.fields.get("field") != "components":
-                raise
-            # each of them is a box of its own here, so the field has another name
-            raise InvalidRequest(error.message, hint=error.hint, field="component") from error
+        return chosen(asked, project)
 
 
 @page("GET /dashboard/backups/manual", OPERATOR)
