@@ -14,7 +14,7 @@ from chalicelib.settings import Settings
 from tests.soak.flips import Tally, broken, play, report
 from tests.support.flips import PARTS, Flip, FlipStand, made
 
-FLIPS = 32
+FLIPS = 16
 
 
 @pytest.fixture(params=["none", "gzip"])
