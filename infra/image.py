@@ -35,6 +35,10 @@ class ImageError(Exception):
     """Say in a sentence why there is no image."""
 
 
+class NotHere(ImageError):
+    """Say that this machine can make none, whatever the sources say."""
+
+
 def answers(builder: str) -> bool:
     """Tell whether a builder is installed and works; docker may be there without its daemon."""
     if shutil.which(builder) is None:
@@ -49,11 +53,11 @@ def answers(builder: str) -> bool:
 
 
 def chosen(works: Callable[[str], bool]) -> str:
-    """Return the first builder that works; ImageError when none does."""
+    """Return the first builder that works; NotHere when none does."""
     for builder in BUILDERS:
         if works(builder):
             return builder
-    raise ImageError(
+    raise NotHere(
         "no builder of images works here; install docker, podman or buildah"
         " (buildah needs no daemon: apt-get install buildah)"
     )
@@ -119,7 +123,7 @@ def pushed_digest(builder: str, repository: str, digest_file: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build, and push when asked to."""
+    """Build, and push when asked to; return 1 for a failure, 2 where nothing can be built."""
     parser = argparse.ArgumentParser(prog="infra.image")
     parser.add_argument("--pg-majors", default="17")
     parser.add_argument("--tag", default="holdfast-worker")
@@ -131,13 +135,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         builder = chosen(answers)
         WHEELS.mkdir(parents=True, exist_ok=True)
-        _run(download_command(sys.executable, asked.architecture))
+        _fetch(download_command(sys.executable, asked.architecture))
         _run(build_command(builder, asked))
         if asked.push:
             _push(builder, asked)
     except ImageError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, NotHere) else 1
     sys.stdout.write(f"built {asked.tag} with {builder}\n")
     return 0
 
@@ -148,6 +152,13 @@ def _push(builder: str, asked: argparse.Namespace) -> None:
         _run(command)
     NAMED.write_text(pushed_digest(builder, asked.push, digest_file) + "\n")
     ARCHITECTURE.write_text(f"{asked.architecture}\n")
+
+
+def _fetch(command: list[str]) -> None:
+    try:
+        _run(command)
+    except ImageError as error:
+        raise NotHere("the wheels could not be fetched, see above") from error
 
 
 def _run(command: list[str]) -> None:

@@ -15,7 +15,7 @@ from chalicelib.engine.clients import Client
 from chalicelib.engine.server_programs import ServerPrograms
 from chalicelib.engine.versions import FLOOR, parse
 from chalicelib.worker import function
-from infra.image import BUILDERS, ImageError, build_command, chosen, download_command, push_commands
+from infra.image import BUILDERS, NotHere, build_command, chosen, download_command, push_commands
 from tests.support.servers import ROOT
 
 FOLDER: Final = ROOT / "layers" / "pgclient"
@@ -169,7 +169,7 @@ def test_the_first_builder_that_works_is_taken(builder: str) -> None:
 
 
 def test_without_a_builder_there_is_no_image() -> None:
-    with pytest.raises(ImageError, match="docker, podman or buildah"):
+    with pytest.raises(NotHere, match="docker, podman or buildah"):
         chosen(lambda _: False)
 
 
