@@ -126,7 +126,6 @@ def _settle(session: Session, options: SessionOptions) -> None:
         "datestyle": "ISO",
         "intervalstyle": "postgres",
         "extra_float_digits": "3",
-        "statement_timeout": "0",
         "lock_timeout": str(math.ceil(options.lock_timeout_s * MILLISECONDS)),
         "idle_in_transaction_session_timeout": "0",
         "synchronize_seqscans": "off",
@@ -138,6 +137,8 @@ def _settle(session: Session, options: SessionOptions) -> None:
         settings["transaction_timeout"] = "0"
     if options.role is not None:
         settings["role"] = options.role
+    # first and alone: what a role or database allows may be less than the call below takes
+    session.execute(b"SET statement_timeout = 0")
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     values = [part for setting in settings.items() for part in setting]
     session.execute(f"SELECT {calls}".encode(), values)  # the text is made of constants only

@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from typing import Final
 
@@ -15,9 +16,12 @@ from tests.faults.cells import COMPLETED, Act, Cell, Draw, Trial, ends
 from tests.faults.stand import Stand
 from tests.support.dumping import connected, endpoint_of, execute, locked
 from tests.support.proxy import Proxy
+from tests.support.waiting import PATIENCE_S, await_that
 
 SHORT_S: Final = 0.9
 """A deadline for runs that hang: time enough for a whole dump here."""
+ALLOWED_MS: Final = 150
+"""What a role allows, long enough for any of a client's first statements on a busy machine."""
 LOST: Final = ends("source_lost", "source_unreachable")
 OURS: Final = "application_name LIKE 'holdfast %'"
 Strike = Callable[[Stand, Proxy], None]
@@ -207,6 +211,34 @@ def with_role(expected: frozenset[str], *statements: str, undo: str | None = Non
     return act
 
 
+def timeouts_of_the_role(stand: Stand, draw: Draw) -> Trial:
+    """Let the dump wait for longer than its role, left alone, would be allowed to."""
+    settings = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+    changes = [f"ALTER ROLE {{role}} SET {name} = {ALLOWED_MS}" for name in settings]
+    with role(stand, *changes) as source, ExitStack() as lock:
+        lock.enter_context(locked(stand.source, "people"))
+        backup = stand.stack.request(source)
+        patient = stand.engine(lock_timeout_s=PATIENCE_S)
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(stand.run, backup, engine=patient)
+            try:
+                await_that(lambda: _waits(stand, 2 * ALLOWED_MS))
+            finally:
+                lock.close()
+            run.result()
+    return Trial(backup, COMPLETED)
+
+
+def _waits(stand: Stand, longer_than_ms: int) -> bool:
+    query = (
+        f"SELECT count(*) FROM pg_stat_activity WHERE {OURS} AND wait_event_type = 'Lock'"
+        f" AND clock_timestamp() - query_start > {longer_than_ms} * interval '1 ms'"
+    )
+    with connected(stand.source) as session:
+        row = session.execute(query.encode()).fetchone()
+    return row != (0,)
+
+
 def privilege_lost_midway(stand: Stand, draw: Draw) -> Trial:
     """Take the right to read away while the dump has read only a part."""
     with role(stand) as source, stand.proxy(draw.chance.uniform(1, 25)) as proxy:
@@ -259,16 +291,7 @@ CELLS: Final = (
     Cell("F3", "lock held", lock_held, weight=2),
     Cell("F3", "statement cancelled once", broken(cancel_copy, COMPLETED), weight=3),
     Cell("F3", "tables made meanwhile", table_created_midway, weight=2),
-    Cell(
-        "F3",
-        "role's timeouts",
-        with_role(
-            COMPLETED,
-            "ALTER ROLE {role} SET statement_timeout = 1",
-            "ALTER ROLE {role} SET idle_in_transaction_session_timeout = 1",
-            "ALTER ROLE {role} SET lock_timeout = 1",
-        ),
-    ),
+    Cell("F3", "role's timeouts", timeouts_of_the_role),
     Cell(
         "F3",
         "row security",

@@ -112,9 +112,9 @@ class Stand:
     def is_aws(self) -> bool:
         return self.stack.name == AWS
 
-    def engine(self, *folders: Path) -> Engine:
+    def engine(self, *folders: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Engine:
         """Return an engine with the stand's own client programs, or with those of the folders."""
-        settings = EngineSettings((), "warn", LOCK_TIMEOUT_S, self.scratch)
+        settings = EngineSettings((), "warn", lock_timeout_s, self.scratch)
         return PostgresEngine(settings, SystemClock(), Clients(list(folders) or [self.clients]))
 
     def run(
