@@ -29,6 +29,7 @@ from tests.support.dumping import (
     sessions_of_ours,
 )
 from tests.support.proxy import Proxy
+from tests.support.waiting import await_that
 
 pytestmark = pytest.mark.postgres
 
@@ -242,4 +243,4 @@ def test_a_session_ended_by_the_administrator_is_source_lost(
     with pytest.raises(SourceLost):
         dumper.dump(source18, UNCOMPRESSED)
 
-    assert sessions_of_ours(source18) == 0
+    await_that(lambda: sessions_of_ours(source18) == 0)
