@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from random import random as chance
 
 from chalicelib.bootstrap.adapters import Adapters, aws_adapters, embedded_adapters
@@ -241,7 +241,7 @@ class Services:
             deadlines=Deadlines(dump_s=self.settings.dump_deadline_s),
             owner=owner,
             span=span,
-            platform=hosting_platform(adapters.secrets),
+            platform=cache(lambda: hosting_platform(adapters.secrets)),
         )
 
     def job_runner(self, owner: str) -> JobRunner:

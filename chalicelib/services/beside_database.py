@@ -61,11 +61,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class BesideDatabase:
-    """Take it for one attempt after the other; without a `platform` there is nothing to take."""
+    """Take it for one attempt after the other; without a `platform` there is nothing to take.
+
+    `platform` gives the same one at every call, and is called for a project of a platform only.
+    """
 
     ledger: Ledger
     store: ObjectStore
-    platform: Platform | None = None
+    platform: Callable[[], Platform] | None = None
 
     def extent(self, backup: Backup, project: Project) -> Extent:
         """Say what the dump takes of the database."""
@@ -119,7 +122,7 @@ class BesideDatabase:
     def _platform(self) -> Platform:
         if self.platform is None:
             raise Internal("this worker knows no hosting platform")
-        return self.platform
+        return self.platform()
 
 
 @dataclass(frozen=True)

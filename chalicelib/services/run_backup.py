@@ -86,7 +86,7 @@ class BackupRunner:
     deadlines: Deadlines
     owner: str
     span: Span = untraced
-    platform: Platform | None = None
+    platform: Callable[[], Platform] | None = None
 
     @property
     def seal(self) -> Seal:
