@@ -13,7 +13,7 @@ from chalicelib.cli.invocation import Invocation
 from chalicelib.cli.watching import pause_between_looks, watching
 from chalicelib.domain.errors import Conflict
 from chalicelib.local.data_lock import DataLock
-from chalicelib.local.up import supervisor_of
+from chalicelib.local.supervision import supervisor_of
 
 
 @dataclass(frozen=True)

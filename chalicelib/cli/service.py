@@ -153,14 +153,14 @@ def _embedded(settings: Settings, invocation: Invocation) -> Iterator[Service]:
     from chalicelib.bootstrap.services import embedded
     from chalicelib.cli.inline_work import InlineWork
     from chalicelib.local.data_lock import make_data_folder
-    from chalicelib.local.server import web_app
+    from chalicelib.local.web import api_app
 
     make_data_folder(settings.data)
     token = secrets.token_urlsafe(32)
     services = embedded(settings, operator_token=token)
     work = InlineWork(services, invocation)
     with httpx.Client(
-        transport=httpx.WSGITransport(app=web_app(services)),
+        transport=httpx.WSGITransport(app=api_app(services)),
         base_url=settings.public_url,
         headers=_bearer(token),
     ) as http:

@@ -1,11 +1,10 @@
-"""The web server of one machine: the API and the object store's door on one port."""
+"""The web server of one machine: API, pages and the object store's door on one port."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 from chalice.local import CustomLocalChalice
@@ -14,13 +13,12 @@ from waitress.server import create_server
 
 from chalicelib.api.parsing import MAX_BODY_BYTES
 from chalicelib.bootstrap.services import Services
-from chalicelib.bootstrap.stores import link_key
 from chalicelib.dashboard.application import create_web_app
 from chalicelib.dashboard.problem_pages import ProblemPages
 from chalicelib.domain.errors import Conflict, DeadlineExceeded
-from chalicelib.local.objects import PREFIX, ObjectsWsgi
 from chalicelib.local.refusals import RefusingChannel
-from chalicelib.local.wsgi import ChaliceWsgi, Environ, StartResponse, WsgiApp
+from chalicelib.local.web import WebApp, objects_app
+from chalicelib.local.wsgi import ChaliceWsgi
 
 THREADS: Final = 16
 """A request that waits for a job holds a thread for up to 20 s."""
@@ -28,29 +26,10 @@ THREADS: Final = 16
 STOP_TIMEOUT_S: Final = 10.0
 
 
-@dataclass(frozen=True)
-class WebApp:
-    """Send each request to the object store's door or to the API, by its path."""
-
-    api: WsgiApp
-    objects: WsgiApp
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        is_object = str(environ.get("PATH_INFO", "")).startswith(PREFIX)
-        return (self.objects if is_object else self.api)(environ, start_response)
-
-
 def web_app(services: Services) -> WebApp:
     """Return the whole service as one WSGI application."""
-    adapters = services.adapters
-    return WebApp(
-        api=ChaliceWsgi(
-            create_web_app(lambda: services, factory=CustomLocalChalice),
-            shown=ProblemPages(services).shown,
-        ),
-        objects=ObjectsWsgi(adapters.store, adapters.clock, link_key(services.settings)),
-    )
+    app = create_web_app(lambda: services, factory=CustomLocalChalice)
+    return WebApp(ChaliceWsgi(app, shown=ProblemPages(services).shown), objects_app(services))
 
 
 class ApiServer:

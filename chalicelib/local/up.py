@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from chalicelib.adapters.embedded.workflow import SqliteWorkflow
 from chalicelib.bootstrap.services import Services, embedded
 from chalicelib.domain.access import ApiKey, Role
-from chalicelib.domain.errors import Internal
 from chalicelib.domain.record import Query
 from chalicelib.local.data_lock import DataLock
 from chalicelib.local.server import ApiServer
-from chalicelib.local.supervisor import Housekeeping, Supervisor, WorkerProgram, worker_environment
+from chalicelib.local.supervision import Say, supervisor_of
+from chalicelib.local.supervisor import Supervisor
 from chalicelib.services.access import NewKey
-from chalicelib.services.due_runs import DueReport
-from chalicelib.services.sweeper import SweepReport
 from chalicelib.settings import Settings
 
 ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - names, not a bind
 OPERATOR: Final = "operator"
-
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -65,55 +60,12 @@ def running_service(place: Place, say: Say) -> Iterator[RunningService]:
                 server.stop()
 
 
-def supervisor_of(
-    services: Services, environment: Mapping[str, str], say: Say, *, runs_schedules: bool = False
-) -> Supervisor:
-    """Return the supervisor of an embedded service; its data folder must be locked.
-
-    A command that works off one thing does not run schedules: it would leave them half-way.
-    """
-    workflow = services.adapters.workflow
-    if not isinstance(workflow, SqliteWorkflow):
-        raise Internal("only the embedded service runs workers itself")
-
-    def start_due() -> None:
-        _tell_due(services.due_runs.start_due(), say)
-
-    return Supervisor(
-        queue=workflow,
-        program=WorkerProgram(worker_environment(services.settings.to_environment(), environment)),
-        housekeeping=Housekeeping(
-            sweep=lambda: _tell(services.sweeper.sweep(starting=False), say),
-            clock=services.adapters.clock,
-            start_due=start_due if runs_schedules else lambda: None,
-        ),
-        limit=services.settings.workers,
-    )
-
-
 def first_key(services: Services) -> str | None:
     """Make an admin key when there is no key yet, and return its token; None when there is one."""
     if services.access.find(Query(ApiKey, limit=1)).items:
         return None
     _, token = services.access.create(OPERATOR, NewKey("first key", Role.ADMIN))
     return token
-
-
-def _tell(report: SweepReport, say: Say) -> None:
-    if report.failed or report.rolled_forward or report.restarted:
-        say(
-            f"swept: {report.failed} lost runs ended, {report.rolled_forward} finished,"
-            f" {report.restarted} started again"
-        )
-    for problem in report.problems:
-        say(f"sweeper: {problem}")
-
-
-def _tell_due(report: DueReport, say: Say) -> None:
-    if report.missed:
-        say(f"schedules: {report.missed} runs were missed")
-    for problem in report.problems:
-        say(f"schedules: {problem}")
 
 
 def _settled(place: Place) -> Place:

@@ -14,7 +14,8 @@ from chalicelib.bootstrap.services import Services
 from chalicelib.domain.access import Role
 from chalicelib.domain.errors import Conflict, Internal
 from chalicelib.domain.execution import Work
-from chalicelib.local.up import Place, first_key, running_service, supervisor_of
+from chalicelib.local.supervision import supervisor_of
+from chalicelib.local.up import Place, first_key, running_service
 from chalicelib.settings import Settings
 
 
