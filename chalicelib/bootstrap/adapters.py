@@ -89,7 +89,7 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     `watch` sees every client that is made, to count what it will send.
     """
     # imported here, so that one machine never loads boto3
-    from chalicelib.adapters.aws.clients import Place, client
+    from chalicelib.adapters.aws.clients import Place, client, session_at
     from chalicelib.adapters.aws.dynamodb import DynamoCatalog
     from chalicelib.adapters.aws.kms_signer import KmsSigner
     from chalicelib.adapters.aws.retrying_catalog import Patience, RetryingCatalog
@@ -98,9 +98,10 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     from chalicelib.adapters.aws.step_functions import StepFunctionsWorkflow
 
     place = Place(settings.region, settings.aws_endpoint)
+    session = session_at(place)
 
     def watched(service: str) -> Any:
-        made = client(service, place)
+        made = client(service, place, session)
         watch(made)
         return made
 
@@ -119,7 +120,7 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
         clock=clock,
         ids=ids,
         catalog=RetryingCatalog(table, ids, Patience(clock, threading.Event().wait, chance)),
-        store=s3_store(settings, clock, watch),
+        store=s3_store(settings, clock, watch, session),
         workflow=StepFunctionsWorkflow(watched("stepfunctions"), machines),
         secrets=SecretsManagerSecrets(watched("secretsmanager"), settings.secrets_prefix),
         signer=KmsSigner(

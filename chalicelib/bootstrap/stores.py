@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable
 from random import random as chance
 from secrets import token_bytes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.ports import Clock, ObjectStore, Redeemer
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
 
 
 def unwatched(client: Any) -> None:
@@ -26,7 +29,10 @@ def directory_store(settings: Settings) -> ObjectStore:
 
 
 def s3_store(
-    settings: Settings, clock: Clock, watch: Callable[[Any], None] = unwatched
+    settings: Settings,
+    clock: Clock,
+    watch: Callable[[Any], None] = unwatched,
+    session: boto3.session.Session | None = None,
 ) -> ObjectStore:
     """Return the store in the bucket of the settings, patient with passing troubles."""
     from chalicelib.adapters.aws.clients import Place
@@ -44,7 +50,7 @@ def s3_store(
         object_lock=ObjectLock(LockMode(mode), int(days)) if days else None,
         bucket_owner=settings.s3_bucket_owner,
     )
-    client = s3_client(Place(settings.region, settings.s3_endpoint))
+    client = s3_client(Place(settings.region, settings.s3_endpoint), session)
     watch(client)
     patience = Patience(clock, threading.Event().wait, chance, OBJECT_POLICY)
     return RetryingObjectStore(S3ObjectStore(client, keeping, clock), patience)

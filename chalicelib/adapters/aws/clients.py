@@ -40,10 +40,11 @@ class Place:
     read_timeout_s: float = READ_TIMEOUT_S
 
 
-def client(service: str, place: Place) -> Any:
+def client(service: str, place: Place, session: boto3.session.Session | None = None) -> Any:
     """Make a client, safe to share among threads; nothing is sent yet.
 
-    The adapters state in Protocols of their own which calls they make of it.
+    The adapters state in Protocols of their own which calls they make of it. `session` is one of
+    the same place, see `session_at`.
     """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -53,16 +54,16 @@ def client(service: str, place: Place) -> Any:
         # a proxy of the environment would see every request; functions reach AWS directly
         proxies={},
     )
-    make: Any = session_at(place).client
+    make: Any = (session or session_at(place)).client
     return make(service, endpoint_url=place.endpoint_url, config=config)
 
 
 def session_at(place: Place) -> boto3.session.Session:
-    """Make a session for one client.
+    """Make a session, for one client or for several that one thread makes one after the other.
 
-    Each client has a session of its own: boto3's default one is shared and not safe to make clients
-    from. What botocore knows of all services is read once and shared; that halves the time in which
-    a function opens its clients.
+    boto3's default one is shared by all threads and not safe to make clients from. What botocore
+    knows of all services is read once and shared; that halves the time in which a function opens
+    its clients.
     """
     session = botocore.session.Session()
     session.register_component("data_loader", _definitions())

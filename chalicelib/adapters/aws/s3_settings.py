@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.aws.clients import Place, session_at
@@ -86,10 +87,16 @@ class S3Settings:
         return arguments
 
 
-def s3_client(place: Place, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
+def s3_client(
+    place: Place,
+    session: boto3.session.Session | None = None,
+    *,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> Any:
     """Make a client that signs with SigV4 only and never retries; nothing is sent yet.
 
-    A custom endpoint is addressed by path, because it seldom has a name for each bucket.
+    A custom endpoint is addressed by path, because it seldom has a name for each bucket. `session`
+    is one of the same place, see `session_at`.
     """
     config = Config(
         signature_version="s3v4",
@@ -104,5 +111,5 @@ def s3_client(place: Place, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
         response_checksum_validation="when_supported",
         proxies={},
     )
-    make: Any = session_at(place).client
+    make: Any = (session or session_at(place)).client
     return make("s3", endpoint_url=place.endpoint_url, config=config)
