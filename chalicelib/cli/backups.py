@@ -34,7 +34,7 @@ from chalicelib.cli.invocation import (
 )
 from chalicelib.cli.output import print_list, print_record
 from chalicelib.cli.progress_view import view_for
-from chalicelib.cli.run_commands import cancel_command, show_command
+from chalicelib.cli.run_commands import cancel_command, print_run, show_command
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Asked, BackupType, Status, Trigger
 
@@ -109,7 +109,7 @@ def create(
         backup = service.request("POST", "/v1/backups", body=body)
         if wait:
             backup = backup_ended(service, backup["id"], view_for(as_json=as_json))
-    print_record(backup, as_json=as_json)
+    print_run(backup, as_json=as_json)
 
 
 @backups.command(
@@ -199,4 +199,4 @@ def update(
     """Change what people say of a backup, never what it holds."""
     with open_service(invocation, data) as service:
         changed = service.request("PATCH", f"/v1/backups/{backup_id}", body=given(**fields))
-    print_record(changed, as_json=as_json)
+    print_run(changed, as_json=as_json)

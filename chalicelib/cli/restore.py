@@ -21,9 +21,10 @@ from chalicelib.cli.invocation import (
     json_option,
     pass_invocation,
 )
-from chalicelib.cli.output import print_json, print_record, text_of
+from chalicelib.cli.output import print_json, text_of
 from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.restore_file import FileRestore, FileRestorer
+from chalicelib.cli.run_commands import print_run
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import Conflict, HoldfastError, InvalidRequest
@@ -150,7 +151,7 @@ def _restore_backup(call: _Call) -> int:
         asked = service.request("POST", "/v1/restores", body=body)
         view = view_for(as_json=call.as_json)
         ended = run_ended(service, f"/v1/restores/{asked['id']}", "restore", view)
-    print_record(ended, as_json=call.as_json)
+    print_run(ended, as_json=call.as_json)
     return DONE
 
 

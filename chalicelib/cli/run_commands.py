@@ -1,9 +1,10 @@
-"""The commands that every kind of run has alike: show one, cancel one."""
+"""What runs of all kinds have alike: the commands that show and cancel one, and its lines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -16,6 +17,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_record
+from chalicelib.cli.progress_view import duration
 from chalicelib.cli.service import open_service
 
 _EXAMPLE_ID: Final = "01JD0000000000000000000000"
@@ -32,7 +34,7 @@ def show_command(kind: str, summary: str) -> click.Command:
     @pass_invocation
     def show(invocation: Invocation, *, run_id: str, data: Path | None, as_json: bool) -> None:
         with open_service(invocation, data) as service:
-            print_record(service.request("GET", f"/v1/{kind}s/{run_id}"), as_json=as_json)
+            print_run(service.request("GET", f"/v1/{kind}s/{run_id}"), as_json=as_json)
 
     return show
 
@@ -49,6 +51,19 @@ def cancel_command(kind: str, summary: str) -> click.Command:
     def cancel(invocation: Invocation, *, run_id: str, data: Path | None, as_json: bool) -> None:
         with open_service(invocation, data) as service:
             cancelled = service.request("POST", f"/v1/{kind}s/{run_id}/cancel", body={})
-        print_record(cancelled, as_json=as_json)
+        print_run(cancelled, as_json=as_json)
 
     return cancel
+
+
+def print_run(run: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a run; for people each of its steps has a line."""
+    # a service of before tells none
+    steps = {str(number): _told(step) for number, step in enumerate(run.get("steps") or (), 1)}
+    print_record(run if as_json else {**run, "steps": steps}, as_json=as_json)
+
+
+def _told(step: Mapping[str, Any]) -> str:
+    words = f"attempt {step['attempt']}: {step['words']}" if step["attempt"] > 1 else step["words"]
+    took = "still going on" if step["duration_s"] is None else duration(step["duration_s"])
+    return f"{step['began_at']} {words}, {took}"

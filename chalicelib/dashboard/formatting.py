@@ -59,6 +59,11 @@ def moment(when: datetime | None) -> str:
     return NOTHING if when is None else f"{when:%Y-%m-%d %H:%M} UTC"
 
 
+def clock(when: datetime) -> str:
+    """Return the time of day to the second, with its zone."""
+    return f"{when:%H:%M:%S} UTC"
+
+
 def moment_in(when: datetime | None, zone: tzinfo) -> str:
     """Return a time to the minute by the clock of a zone, with weekday and zone."""
     return NOTHING if when is None else f"{when.astimezone(zone):%a %Y-%m-%d %H:%M %Z}"

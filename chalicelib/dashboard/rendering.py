@@ -43,7 +43,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("size", "duration", "ago", "moment", "moment_in", "number"):
+    for name in ("size", "duration", "ago", "moment", "clock", "moment_in", "number"):
         made.filters[name] = getattr(formatting, name)
     return made
 

@@ -16,6 +16,7 @@ from chalicelib.domain.errors import ErrorInfo, InvalidRequest, Unsupported
 from chalicelib.domain.facts import DatabaseFacts
 from chalicelib.domain.proof import ProofLevel
 from chalicelib.domain.record import Id, Moment, Record
+from chalicelib.domain.run_steps import StepBegun
 
 
 class Trigger(StrEnum):
@@ -284,6 +285,7 @@ class Backup(Record):
     # where the run stands
     step: Step = Step.PREPARE
     attempt: int = 0
+    steps: tuple[StepBegun, ...] = ()
     lease: Lease | None = None
     cancel_requested: bool = False
     ending: ErrorInfo | None = None

@@ -23,6 +23,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.proof import Difference
 from chalicelib.domain.record import Id, Moment, Record
+from chalicelib.domain.run_steps import StepBegun
 
 MAX_JOBS: Final = 64
 MAX_SELECTED: Final = 1000
@@ -214,6 +215,7 @@ class Restore(Record):
     # where the run stands
     step: RestoreStep = RestoreStep.PREPARE
     attempt: int = 0
+    steps: tuple[StepBegun, ...] = ()
     lease: Lease | None = None
     cancel_requested: bool = False
 

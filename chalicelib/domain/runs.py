@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.record import Insert, Replace, Write
 from chalicelib.domain.restore import Restore
+from chalicelib.domain.run_steps import StepBegun, noted
 
 Run = Backup | Restore
 R = TypeVar("R", Backup, Restore)
@@ -67,12 +68,14 @@ def claimed(run: R, stamp: Stamp, claim: Claim) -> tuple[Write, ...]:
         step=claim.step,
         expires_at=claim.deadline + LEASE_GRACE,
     )
+    begun = StepBegun(step=claim.step.value, attempt=claim.attempt, began_at=stamp.now)
     changed = run.model_copy(
         update={
             "status": Status.IN_PROGRESS,
             "started_at": run.started_at or stamp.now,
             "step": claim.step,
             "attempt": claim.attempt,
+            "steps": noted(run.steps, begun),
             "lease": lease,
         }
     )
@@ -87,6 +90,18 @@ def require_lease(run: Run, generation: int) -> None:
         raise LeaseLost(f"{run.kind} is {run.status}")
     if run.lease is None or run.lease.generation != generation:
         raise LeaseLost(f"another worker has taken this {run.kind} over")
+
+
+def phase_begun(run: Run, generation: int, phase: str, now: datetime) -> tuple[Write, ...]:
+    """Note that a phase began inside the step at hand, while its lease holds.
+
+    One that is noted last already writes nothing.
+    """
+    require_lease(run, generation)
+    if run.steps and run.steps[-1].name == phase:
+        return ()
+    begun = StepBegun(step=run.step.value, phase=phase, attempt=run.attempt, began_at=now)
+    return (Replace(run.model_copy(update={"steps": noted(run.steps, begun)})),)
 
 
 def advanced(run: R, generation: int, **results: object) -> tuple[Write, ...]:

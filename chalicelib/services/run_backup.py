@@ -270,7 +270,7 @@ class BackupRunner:
             raise Internal("a claimed backup has no lease")
         deadline = self.ledger.clock.monotonic() + time.total_seconds()
         generation = claimed.lease.generation
-        return claimed, RunWatch(self.ledger, Backup, backup_id, generation, deadline)
+        return claimed, RunWatch(self.ledger, Backup, backup_id, generation, deadline, step)
 
     def _another_attempt(self, backup: Backup, error: HoldfastError) -> bool:
         # only a dump is tried again, under a new attempt with keys of its own

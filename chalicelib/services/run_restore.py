@@ -183,8 +183,14 @@ class RestoreRunner:
         if claimed.lease is None:
             raise Internal("a claimed restore has no lease")
         deadline = self.ledger.clock.monotonic() + time.total_seconds()
-        generation = claimed.lease.generation
-        return claimed, RunWatch(self.ledger, Restore, restore.id, generation, deadline)
+        return claimed, RunWatch(
+            self.ledger,
+            Restore,
+            restore.id,
+            claimed.lease.generation,
+            deadline,
+            claimed.step,
+        )
 
     def _keep(self, watch: RunWatch, **results: object) -> None:
         self.ledger.apply(

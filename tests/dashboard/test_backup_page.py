@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,8 +14,13 @@ from chalicelib.domain.backup import Artefact, Backup, Checksum, Status
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query, Replace
+from chalicelib.domain.restore import RestoreOptions
+from chalicelib.services.restores import NewRestore
 from tests.dashboard.conftest import Browser
 from tests.support.completed import stored_backup
+from tests.support.steps import steps_from
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -25,6 +32,42 @@ def _with_report(services: Services, backup: Backup) -> None:
     report = Artefact(name="proof.txt", key="k", stored_bytes=9, checksum=Checksum(value="00"))
     changed = backup.model_copy(update={"artefacts": (*backup.artefacts, report)})
     services.ledger.catalog.commit([Replace(changed)])
+
+
+def test_the_way_of_a_backup_says_when_each_step_began_and_how_long_it_took(
+    services: Services, browser: Browser, project: Project
+) -> None:
+    way = steps_from(NOON, "prepare", "dump", "verify", "verify/proof", every_s=90)
+    backup = stored_backup(
+        services, project, steps=way, started_at=NOON, completed_at=NOON + timedelta(hours=1)
+    )
+
+    seen = browser.see(f"/dashboard/backups/{backup.id}")
+
+    assert re.findall(r'class="done (?:step|phase)"><span>(.*?)</span>', seen) == [
+        "looking at the server",
+        "dumping",
+        "reading everything back",
+        "proving it in a scratch server",
+    ]
+    assert re.findall(r'class="took">(.*?)<', seen)[1:3] == ["1 min 30 s", "57 min"]
+    assert '<time data-clock datetime="2026-03-01T12:01:30+00:00"' in seen
+    assert "12:01:30 UTC</time>" in seen
+
+
+def test_the_page_of_a_restore_says_how_it_went(
+    services: Services, browser: Browser, backup: Backup
+) -> None:
+    asked = services.restores.request(
+        "test", NewRestore(backup.id, backup.project_id, RestoreOptions())
+    )
+    begun = asked.model_copy(update={"steps": steps_from(NOON, "prepare", "restore")})
+    services.ledger.catalog.commit([Replace(begun)])
+
+    seen = browser.see(f"/dashboard/restores/{asked.id}")
+
+    assert "checking the signed manifest</span>" in seen
+    assert "12:00:01 UTC</time>" in seen
 
 
 def test_every_text_beside_a_backup_is_offered(

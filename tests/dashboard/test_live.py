@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,12 @@ from chalicelib.settings import Settings
 from tests.support.chromium import watched_page
 from tests.support.completed import stored_backup
 from tests.support.much_history import fill
+from tests.support.steps import steps_from
 
 pytestmark = pytest.mark.slow
 LONG = "a-very-long-name-without-any-blank-" * 5
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WAY = ("prepare", "dump", "dump/files", "verify", "verify/proof", "seal", "complete")
 SHIFTS = """() => { window.shift = 0; new PerformanceObserver((list) => {
   for (const one of list.getEntries()) window.shift += one.value;
 }).observe({ type: "layout-shift", buffered: false }); }"""
@@ -91,6 +95,83 @@ def test_figures_that_change_move_nothing_on_the_page(
         expect(page.locator("backup-progress")).to_contain_text(f"{said} read", timeout=15_000)
 
     assert page.evaluate("window.shift") == 0
+
+
+def _go_on(services: Services, run: Backup, *names: str) -> None:
+    found = services.backups.get(run.id)
+    changed = found.model_copy(update={"steps": steps_from(NOON, *names)})
+    services.ledger.catalog.commit([Replace(changed)])
+
+
+def test_the_log_tells_what_happened_last_in_the_readers_own_zone(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    _go_on(services, running, "prepare", "dump", "dump,2")
+    page.context.add_cookies([{"name": "holdfast_zone", "value": "Asia/Tokyo", "url": url}])
+
+    page.goto(f"{url}/dashboard/backups/{running.id}")
+
+    lines = page.locator("backup-progress .log li")
+    expect(lines).to_have_text([
+        "9:00:00 PMlooking at the server1.0 s",
+        "9:00:01 PMdumping1.0 s",
+        "9:00:02 PMdumping, attempt 2",
+    ])  # fmt: skip
+    page.reload()
+    expect(lines).to_have_count(3)
+
+
+def test_the_log_goes_on_and_moves_nothing_on_the_page(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    page.goto(f"{url}/dashboard/backups/{running.id}")
+    expect(page.locator("backup-progress .now")).to_have_text("dump")
+    page.evaluate(SHIFTS)
+
+    for names in (WAY[:3], WAY):
+        _go_on(services, running, *names)
+        shown = min(len(names), 6)
+        expect(page.locator(".log li")).to_have_count(shown, timeout=15_000)
+
+    expect(page.locator(".log li").last).to_contain_text("completing")
+    assert page.evaluate("window.shift") == 0
+
+
+def test_only_what_is_new_is_announced(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    _go_on(services, running, "prepare", "dump", "verify", "verify/proof")
+
+    page.goto(f"{url}/dashboard/backups/{running.id}")
+
+    expect(page.get_by_role("status")).to_have_text("proving it in a scratch server")
+    log = page.locator(".log")
+    assert [log.get_attribute(name) for name in ("role", "aria-live")] == [None, None]
+    assert page.locator("[role=status] .log, [aria-live] .log").count() == 0
+
+
+def test_a_line_of_a_list_has_no_log(
+    services: Services, page: Page, url: str, running: Backup
+) -> None:
+    _go_on(services, running, "prepare", "dump")
+
+    page.goto(f"{url}/dashboard/backups/history")
+
+    expect(page.locator("backup-progress .mark")).to_have_text("dump")
+    assert page.locator(".log").count() == 0
+
+
+def test_a_page_that_waits_for_a_job_tells_what_the_job_does(
+    services: Services, page: Page, url: str, project: Project
+) -> None:
+    page.goto(f"{url}/dashboard/projects/{project.id}")
+    page.click("button:has-text('Try the connection')")
+    lines = page.locator(".log li .words")
+    expect(lines).to_have_text(["waiting for a worker"])
+
+    _end_job(services, status=Status.IN_PROGRESS, started_at=services.ledger.clock.now())
+
+    expect(lines).to_have_text(["waiting for a worker", "a worker is at it"], timeout=15_000)
 
 
 def test_a_backup_that_is_deleted_in_another_tab_is_said_to_be_gone(

@@ -27,6 +27,7 @@ from chalicelib.api.routing import (
 )
 from chalicelib.api.views.backups import BackupPage, BackupProgressView, BackupView
 from chalicelib.api.views.jobs import JobView, ProgressView
+from chalicelib.api.views.steps import latest_steps_of
 from chalicelib.domain.backup import Asked, Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, InvalidRequest
 from chalicelib.domain.job import JobArguments, JobKind
@@ -74,7 +75,7 @@ def list_backups(call: Call, query: BackupQuery) -> BackupPage:
     before_id = cursors.decode(query.cursor, digest)
     page = call.services.backups.find(_filter(call, query), limit=query.limit, before_id=before_id)
     return BackupPage(
-        items=tuple(BackupView.of(backup) for backup in page.items),
+        items=tuple(BackupView.listed(backup) for backup in page.items),
         next_cursor=cursors.encode(page.next_before_id, digest),
     )
 
@@ -114,6 +115,7 @@ def show_progress(call: Call, backup: Backup) -> BackupProgressView:
         status=backup.status,
         step=backup.step,
         attempt=backup.attempt,
+        steps=latest_steps_of(backup),
         progress=ProgressView.of(progress) if progress else None,
     )
 

@@ -14,6 +14,7 @@ from chalicelib.api.requests.restores import RestoreQuery, RestoreRequest
 from chalicelib.api.routing import JOB_ACCEPTED, OPERATOR, VIEWER, Call, Success, route
 from chalicelib.api.views.jobs import JobView, ProgressView
 from chalicelib.api.views.restores import RestorePage, RestoreProgressView, RestoreView
+from chalicelib.api.views.steps import latest_steps_of
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Status
 from chalicelib.domain.connection import Connection
@@ -49,7 +50,7 @@ def list_restores(call: Call, query: RestoreQuery) -> RestorePage:
     before_id = cursors.decode(query.cursor, digest)
     page = call.services.restores.find(_filter(call, query), limit=query.limit, before_id=before_id)
     return RestorePage(
-        items=tuple(RestoreView.of(restore) for restore in page.items),
+        items=tuple(RestoreView.listed(restore) for restore in page.items),
         next_cursor=cursors.encode(page.next_before_id, digest),
     )
 
@@ -71,6 +72,7 @@ def show_restore_progress(call: Call, restore: Restore) -> RestoreProgressView:
         status=restore.status,
         step=restore.step,
         target_state=restore.target_state,
+        steps=latest_steps_of(restore),
         progress=ProgressView.of(progress) if progress else None,
     )
 

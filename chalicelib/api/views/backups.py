@@ -7,6 +7,7 @@ from typing import Self
 
 from chalicelib.api.views.answers import PageView, View
 from chalicelib.api.views.jobs import ProgressView
+from chalicelib.api.views.steps import StepView, steps_of
 from chalicelib.domain.backup import (
     Backup,
     BackupType,
@@ -27,12 +28,16 @@ from chalicelib.domain.progress import Progress
 
 
 class BackupProgressView(View):
-    """Show where a backup stands; `progress` is null before it has anything to say."""
+    """Show where a backup stands; `progress` is null before it has anything to say.
+
+    `steps` are the last few; the backup itself shows all.
+    """
 
     id: str
     status: Status
     step: Step
     attempt: int
+    steps: tuple[StepView, ...]
     progress: ProgressView | None
 
 
@@ -50,6 +55,7 @@ class BackupView(View):
 
     `compression`, `format` and `engine` are as asked for until the run has decided; `progress` is
     there while it runs and one backup is shown; `deleting` means its objects are going away.
+    `steps` is what it went through, null in lists.
     `gate` says of one made before a migration whether that may run.
     """
 
@@ -69,6 +75,7 @@ class BackupView(View):
     status: Status
     step: Step
     attempt: int
+    steps: tuple[StepView, ...] | None = None
     requested_by: str
     schedule_id: str | None
     expected_at: datetime | None
@@ -102,11 +109,25 @@ class BackupView(View):
     @classmethod
     def of(cls, backup: Backup, progress: Progress | None = None) -> Self:
         """Show this backup; who holds its lease and where its objects lie stay inside."""
+        shown = cls._shown(backup) | {
+            "steps": steps_of(backup),
+            "progress": ProgressView.of(progress) if progress else None,
+        }
+        return cls.model_validate(shown)
+
+    @classmethod
+    def listed(cls, backup: Backup) -> Self:
+        """Show this backup among others, without its steps."""
+        return cls.model_validate(cls._shown(backup))
+
+    @classmethod
+    def _shown(cls, backup: Backup) -> dict[str, object]:
         shown = {
             name: getattr(backup, name) for name in cls.model_fields if name in Backup.model_fields
         }
         # what the run decided wins over what was asked for
-        shown |= {
+        return shown | {
+            "steps": None,
             "type": backup.options.type,
             "compression": backup.compression or backup.options.compression,
             "format": backup.format or backup.options.format,
@@ -117,9 +138,7 @@ class BackupView(View):
             ),
             "deleting": backup.chore is Chore.DELETE,
             "gate": judged(backup) if backup.trigger is Trigger.PRE_MIGRATION else None,
-            "progress": ProgressView.of(progress) if progress else None,
         }
-        return cls.model_validate(shown)
 
 
 class BackupPage(PageView):

@@ -7,6 +7,7 @@ from typing import Self
 
 from chalicelib.api.views.answers import PageView, View
 from chalicelib.api.views.jobs import ProgressView
+from chalicelib.api.views.steps import StepView, steps_of
 from chalicelib.domain.backup import Status
 from chalicelib.domain.errors import ErrorInfo
 from chalicelib.domain.progress import Progress
@@ -43,7 +44,10 @@ class RestoreTargetView(View):
 
 
 class RestoreView(View):
-    """Show a restore; `target_state` says what became of the target. Durations in seconds."""
+    """Show a restore; `target_state` says what became of the target. Durations in seconds.
+
+    `steps` is what it went through, null in lists.
+    """
 
     id: str
     project_id: str
@@ -52,6 +56,7 @@ class RestoreView(View):
     options: RestoreOptions
     status: Status
     step: RestoreStep
+    steps: tuple[StepView, ...] | None = None
     requested_by: str
     created_at: datetime
     started_at: datetime | None
@@ -66,25 +71,38 @@ class RestoreView(View):
     @classmethod
     def of(cls, restore: Restore, progress: Progress | None = None) -> Self:
         """Show this restore."""
+        shown = cls._shown(restore) | {
+            "steps": steps_of(restore),
+            "progress": ProgressView.of(progress) if progress else None,
+        }
+        return cls.model_validate(shown)
+
+    @classmethod
+    def listed(cls, restore: Restore) -> Self:
+        """Show this restore among others, without its steps."""
+        return cls.model_validate(cls._shown(restore))
+
+    @classmethod
+    def _shown(cls, restore: Restore) -> dict[str, object]:
         shown = {
             name: getattr(restore, name)
             for name in cls.model_fields
             if name in Restore.model_fields
         }
-        shown |= {
-            "target": RestoreTargetView.of(restore.target),
-            "progress": ProgressView.of(progress) if progress else None,
-        }
-        return cls.model_validate(shown)
+        return shown | {"target": RestoreTargetView.of(restore.target), "steps": None}
 
 
 class RestoreProgressView(View):
-    """Show where a restore stands; `progress` is null before it has anything to say."""
+    """Show where a restore stands; `progress` is null before it has anything to say.
+
+    `steps` are the last few; the restore itself shows all.
+    """
 
     id: str
     status: Status
     step: RestoreStep
     target_state: TargetState
+    steps: tuple[StepView, ...]
     progress: ProgressView | None
 
 

@@ -159,7 +159,7 @@ def show_channel_test(visit: Visit, channel_id: str, job: Job) -> Html:
 def show_channel_test_progress(channel_id: str, job: Job) -> WaitView:
     """Tell an open page whether the worker has sent it."""
     _require_own(channel_id, job)
-    return WaitView(status=job.status)
+    return WaitView.of(job)
 
 
 @page("POST /dashboard/channels/{channel_id}/delete", ADMIN_EVERYWHERE, shown_by=show_channel_page)

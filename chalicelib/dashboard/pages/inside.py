@@ -79,7 +79,7 @@ def show_inside(backup: Backup, job: Job) -> Html:
 def show_inside_progress(backup: Backup, job: Job) -> WaitView:
     """Tell an open page whether the worker has looked."""
     _require_own(backup, job)
-    return WaitView(status=job.status)
+    return WaitView.of(job)
 
 
 @page(

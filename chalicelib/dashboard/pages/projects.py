@@ -56,7 +56,7 @@ def show_project_test(visit: Visit, project: Project, job: Job) -> Html:
 def show_project_test_progress(project: Project, job: Job) -> WaitView:
     """Tell an open page whether the worker has tried."""
     _require_own(project, job)
-    return WaitView(status=job.status)
+    return WaitView.of(job)
 
 
 def test_of(visit: Visit, project: Project) -> Job:

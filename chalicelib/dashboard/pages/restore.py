@@ -16,6 +16,7 @@ from chalicelib.dashboard.pages.overview import visible_projects
 from chalicelib.dashboard.pages.sessions import EmptyForm
 from chalicelib.dashboard.pages.waiting import WaitView
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
+from chalicelib.dashboard.timeline import restore_timeline_of
 from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Endpoint
 from chalicelib.domain.errors import InvalidRequest, NotFound, RequestError
@@ -131,7 +132,7 @@ def show_preflight(visit: Visit, job: Job) -> Html:
 @page("GET /dashboard/restores/preflights/{job_id}/progress", OPERATOR)
 def show_preflight_progress(job: Job) -> WaitView:
     """Tell an open page whether the worker has looked."""
-    return WaitView(status=job.status)
+    return WaitView.of(job)
 
 
 @page(
@@ -179,6 +180,7 @@ def show_restore_page(visit: Visit, restore: Restore) -> Html:
             "where": _where(visit, restore.target),
             "backup": _backup_of(visit, restore),
             "steps": " ".join(RestoreStep),
+            "timeline": restore_timeline_of(restore),
         },
     )
 

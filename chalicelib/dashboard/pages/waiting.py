@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel
 
+from chalicelib.api.views.steps import StepView, steps_of_job
 from chalicelib.domain.backup import Status
+from chalicelib.domain.job import Job
 
 
 class WaitView(BaseModel):
@@ -12,4 +16,10 @@ class WaitView(BaseModel):
 
     status: Status
     step: str | None = None
+    steps: tuple[StepView, ...]
     progress: None = None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Tell how far this job is."""
+        return cls(status=job.status, steps=steps_of_job(job))

@@ -5,10 +5,18 @@
 // `ended` with the last answer. Without `stay` it loads the page again at the end. Restores and jobs
 // name their own `steps`, separated by blanks. `compact` is one line for a list: what the server
 // wrote stays until there is news, and at the end its status stands there; nothing is loaded again.
+// Below the figures stands what happened last, as the server tells it: a page that is loaded again
+// shows the same.
 const FASTEST_MS = 1000;
 const SLOWEST_MS = 15000;
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const STEPS = "prepare dump verify seal complete";
+const LINES = 6;
+
+const clock = new Intl.DateTimeFormat(undefined, {
+  timeStyle: "medium",
+  timeZone: document.documentElement.dataset.zone || undefined,
+});
 
 const size = (count) => {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -27,9 +35,23 @@ const span = (seconds) => {
   return `${(seconds / 3600).toFixed(1)} h`;
 };
 
+const took = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s` : span(seconds));
+
 const element = (name, attributes = {}) => {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+};
+
+const line = ({ phase, words, attempt, began_at, duration_s }) => {
+  const made = element("li", phase ? { class: "phase" } : {});
+  const time = element("time", { datetime: began_at });
+  time.textContent = clock.format(new Date(began_at));
+  const text = element("span", { class: "words" });
+  text.textContent = attempt > 1 ? `${words}, attempt ${attempt}` : words;
+  const length = element("span");
+  length.textContent = duration_s === null ? "" : took(duration_s);
+  made.append(time, text, length);
   return made;
 };
 
@@ -37,6 +59,7 @@ class BackupProgress extends HTMLElement {
   #wait = FASTEST_MS;
   #timer = 0;
   #last = "";
+  #logged = "";
   #parts = {};
   #steps = [];
 
@@ -69,8 +92,9 @@ class BackupProgress extends HTMLElement {
     const table = element("p", { class: "lesser figures" });
     // Only steps are announced: figures change every second.
     const said = element("p", { class: "unseen", role: "status" });
-    this.replaceChildren(steps, bar, text, table, said);
-    this.#parts = { steps, bar, text, table, said };
+    const log = element("ol", { class: "log", "aria-label": "What happened last" });
+    this.replaceChildren(steps, bar, text, table, said, log);
+    this.#parts = { steps, bar, text, table, said, log };
   }
 
   async #ask() {
@@ -113,19 +137,28 @@ class BackupProgress extends HTMLElement {
     this.replaceChildren(mark);
   }
 
-  #fill({ status, step, progress }) {
+  #fill({ status, step, steps: begun = [], progress }) {
     const { steps, bar, text, table, said } = this.#parts;
     const reached = status === "completed" ? this.#steps.length : this.#steps.indexOf(step);
     [...steps.children].forEach((item, index) => {
       item.className = index < reached ? "done" : index === reached ? "now" : "";
     });
-    const words = status === "pending" ? "waiting for a worker" : ENDED.has(status) || !step ? status : step;
+    const latest = begun.at(-1)?.words ?? step ?? status;
+    const words = status === "pending" ? "waiting for a worker" : ENDED.has(status) ? status : latest;
     if (said.textContent !== words) said.textContent = words;
     if (progress && progress.fraction !== null && progress.fraction < 1) bar.value = progress.fraction;
     else if (status === "completed") bar.value = 1;
     else bar.removeAttribute("value");
     text.textContent = progress ? this.#figures(progress) : words;
     table.textContent = progress && progress.table ? `reading ${progress.table}` : "";
+    this.#log(begun);
+  }
+
+  #log(begun) {
+    const now = JSON.stringify(begun);
+    if (now === this.#logged) return;
+    this.#logged = now;
+    this.#parts.log.replaceChildren(...begun.slice(-LINES).map(line));
   }
 
   #figures(progress) {

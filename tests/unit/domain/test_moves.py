@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     WorkerLost,
 )
 from chalicelib.domain.record import Insert, Replace, Write
+from chalicelib.domain.run_steps import StepBegun
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STAMP = runs.Stamp(now=NOW, actor="worker-1", audit_id="A", notice_id="N")
@@ -81,6 +82,24 @@ def test_a_claim_starts_a_pending_backup() -> None:
     after = written(moves.claimed(backup(), STAMP, step=Step.PREPARE, deadline=NOW))
 
     assert (after.status, after.started_at, after.attempt) == (Status.IN_PROGRESS, NOW, 0)
+
+
+def test_a_claim_notes_when_its_step_began() -> None:
+    after = written(moves.claimed(running(), STAMP, step=Step.VERIFY, deadline=NOW))
+
+    assert after.steps == (StepBegun(step="verify", attempt=1, began_at=NOW),)
+
+
+def test_a_phase_is_noted_under_its_step_and_once() -> None:
+    after = written(runs.phase_begun(running(step=Step.VERIFY), 3, "proof", NOW))
+
+    assert after.steps == (StepBegun(step="verify", phase="proof", attempt=1, began_at=NOW),)
+    assert runs.phase_begun(after, 3, "proof", NOW) == ()
+
+
+def test_who_lost_the_lease_notes_no_phase() -> None:
+    with pytest.raises(LeaseLost):
+        runs.phase_begun(running(lease=lease(generation=4)), 3, "proof", NOW)
 
 
 def test_each_claim_raises_the_lease_generation() -> None:
