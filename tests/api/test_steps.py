@@ -37,7 +37,7 @@ def test_a_backup_shows_all_its_steps_with_their_lengths(
     assert steps[4] == {
         "step": "verify",
         "phase": "proof",
-        "words": "proving it in a scratch server",
+        "words": "proving it by a restore",
         "attempt": 1,
         "began_at": "2026-03-01T12:00:08Z",
         "duration_s": 2.0,

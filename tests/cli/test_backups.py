@@ -32,6 +32,7 @@ FIELDS = {
     "status",
     "step",
     "attempt",
+    "steps",
     "requested_by",
     "created_at",
     "started_at",
@@ -101,6 +102,18 @@ def test_a_waited_for_backup_is_completed_and_told_in_full(remote_backup: dict[s
         "value": hashlib.sha256(DUMP).hexdigest(),
     }
     assert {one["name"] for one in remote_backup["artefacts"]} == {"database.dump"}
+
+
+def test_a_backup_that_is_shown_has_a_line_for_each_step(
+    shell: Any, remote_backup: dict[str, Any]
+) -> None:
+    shown = shell.run("backups", "show", remote_backup["id"]).out
+
+    lines = [line for line in shown.splitlines() if line.startswith("steps.")]
+    assert [line.partition("\t")[0] for line in lines] == [f"steps.{n}" for n in range(1, 6)]
+    assert all(
+        one["words"] in line for one, line in zip(remote_backup["steps"], lines, strict=True)
+    )
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,17 @@ def test_the_log_tells_what_happened_last_in_the_readers_own_zone(
     expect(lines).to_have_count(3)
 
 
+@pytest.mark.parametrize("width", [1200, 390])
 def test_the_log_goes_on_and_moves_nothing_on_the_page(
-    services: Services, page: Page, url: str, running: Backup
+    services: Services, page: Page, url: str, running: Backup, width: int
 ) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{url}/dashboard/backups/{running.id}")
     expect(page.locator("backup-progress .now")).to_have_text("dump")
     page.evaluate(SHIFTS)
 
     for names in (WAY[:3], WAY):
+        _tell(services, running, table=LONG, tables_done=4, tables_total=15, bytes_per_s=2e6)
         _go_on(services, running, *names)
         shown = min(len(names), 6)
         expect(page.locator(".log li")).to_have_count(shown, timeout=15_000)
@@ -144,7 +147,7 @@ def test_only_what_is_new_is_announced(
 
     page.goto(f"{url}/dashboard/backups/{running.id}")
 
-    expect(page.get_by_role("status")).to_have_text("proving it in a scratch server")
+    expect(page.get_by_role("status")).to_have_text("proving it by a restore")
     log = page.locator(".log")
     assert [log.get_attribute(name) for name in ("role", "aria-live")] == [None, None]
     assert page.locator("[role=status] .log, [aria-live] .log").count() == 0

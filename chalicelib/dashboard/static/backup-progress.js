@@ -48,7 +48,7 @@ const line = ({ phase, words, attempt, began_at, duration_s }) => {
   const time = element("time", { datetime: began_at });
   time.textContent = clock.format(new Date(began_at));
   const text = element("span", { class: "words" });
-  text.textContent = attempt > 1 ? `${words}, attempt ${attempt}` : words;
+  text.textContent = attempt > 1 && !phase ? `${words}, attempt ${attempt}` : words;
   const length = element("span");
   length.textContent = duration_s === null ? "" : took(duration_s);
   made.append(time, text, length);
