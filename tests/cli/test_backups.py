@@ -105,9 +105,9 @@ def test_a_waited_for_backup_is_completed_and_told_in_full(remote_backup: dict[s
 
 
 def test_a_backup_that_is_shown_has_a_line_for_each_step(
-    shell: Any, remote_backup: dict[str, Any]
+    remote: Any, remote_backup: dict[str, Any]
 ) -> None:
-    shown = shell.run("backups", "show", remote_backup["id"]).out
+    shown = remote.run("backups", "show", remote_backup["id"]).out
 
     lines = [line for line in shown.splitlines() if line.startswith("steps.")]
     assert [line.partition("\t")[0] for line in lines] == [f"steps.{n}" for n in range(1, 6)]
