@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.backup import Backup, Component, Status
 from chalicelib.domain.errors import Unsupported
 from chalicelib.domain.restore import Restore, RestoreOptions, TargetState
+from chalicelib.domain.run_steps import words_of
 from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
 from chalicelib.services.restores import NewRestore
 from tests.support.supabase import running_stand_in
@@ -64,6 +65,17 @@ def test_the_report_says_what_was_restored_and_what_is_left(restored: Restore) -
     assert report.comparison is not None
     assert report.comparison.is_equal
     assert "secret payment key of the vault" in {note.what for note in report.by_hand}
+
+
+def test_every_phase_of_a_restore_is_kept_with_words_for_people(restored: Restore) -> None:
+    phases = [one.phase for one in restored.steps]
+
+    assert phases == [
+        None, None, "fetch", "preflight", "extensions", "roles", "definitions", "rows", "auth",
+        "storage", "files", "indexes and rights", "functions", "config", "compare",
+    ]  # fmt: skip
+    assert len({words_of(restored.kind, one) for one in restored.steps}) == len(phases)
+    assert not {words_of(restored.kind, one) for one in restored.steps} & set(phases)
 
 
 def test_users_and_files_are_those_of_the_source(restored: Restore, pair: Pair) -> None:

@@ -22,6 +22,7 @@ from tests.support.waiting import PATIENCE_S, await_that
 
 pytestmark = pytest.mark.postgres
 
+WAY = ["prepare", "restore", "fetch", "preflight", "restore", "compare"]
 SLOW = (
     (
         "CREATE FUNCTION slow(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN"
@@ -93,6 +94,7 @@ def test_a_worker_takes_a_restore_to_completed(
     assert process.returncode == 0
     assert (done.status, done.target_state) == (Status.COMPLETED, TargetState.RESTORED)
     assert contents(target) == contents(source)
+    assert [one.name for one in done.steps] == WAY
 
 
 def test_a_cancel_ends_a_restore_within_two_seconds(
