@@ -298,6 +298,9 @@ def test_full_pages_keep_nobody_out(
 ) -> None:
     (project, *_) = fill(services, projects=3, backups_each=30)
     backup = stored_backup(services, project, name=LONG, description=LONG, tags={"x": LONG})
+    running = stored_backup(
+        services, project, status=Status.IN_PROGRESS, steps=steps_from(NOON, *WAY), attempt=2
+    )
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
     axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
@@ -306,6 +309,7 @@ def test_full_pages_keep_nobody_out(
         "/",
         "/dashboard/backups/history",
         f"/dashboard/backups/{backup.id}",
+        f"/dashboard/backups/{running.id}",
         "/dashboard/backups/manual",
         f"/dashboard/projects/{project.id}",
     ):
