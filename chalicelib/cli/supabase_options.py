@@ -15,7 +15,7 @@ from chalicelib.cli.invocation import VARIABLE_MARK, Invocation
 from chalicelib.domain.access import new_secret
 from chalicelib.domain.backup import Component
 from chalicelib.domain.project import ProjectKind
-from chalicelib.domain.reader_role import SUPABASE_READER, supabase_reader_sql
+from chalicelib.domain.reader_role import READER, supabase_reader_sql
 from chalicelib.domain.supabase import REF, StorageAccess, WhenObjectGone
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -72,7 +72,7 @@ _OPTIONS: Final = (
 role_sql_option: Callable[[Command], Command] = click.option(
     "--print-role-sql",
     is_flag=True,
-    help=f"Use the role {SUPABASE_READER} with a new password; print the SQL that makes it, once.",
+    help=f"Use the role {READER} with a new password; print the SQL that makes it, once.",
 )
 
 
@@ -111,7 +111,7 @@ def source_fields(
     if not is_ref or options["password"]:
         raise click.UsageError("--print-role-sql goes with the reference alone, without --password")
     password = new_secret()
-    return where | {"user": SUPABASE_READER, "password": password}, supabase_reader_sql(password)
+    return where | {"user": READER, "password": password}, supabase_reader_sql(password)
 
 
 def _held(invocation: Invocation, word: str | None) -> str | None:

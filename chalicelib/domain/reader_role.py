@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 READER: Final = "holdfast_reader"
+"""One name everywhere, so that whoever meets it in a list of roles knows whose it is."""
 _PASSWORD: Final = "<password>"  # noqa: S105 - the place of one
 _SQL: Final = """\
 CREATE ROLE holdfast_reader LOGIN PASSWORD '<password>';
@@ -19,15 +20,14 @@ DO $$ DECLARE one oid; BEGIN
 END $$;
 """
 
-SUPABASE_READER: Final = "backup_reader"
 _SUPABASE_SQL: Final = """\
-CREATE ROLE backup_reader WITH LOGIN BYPASSRLS PASSWORD '<password>';
-GRANT pg_read_all_data TO backup_reader;
-ALTER ROLE backup_reader SET default_transaction_read_only TO on;
+CREATE ROLE holdfast_reader WITH LOGIN BYPASSRLS PASSWORD '<password>';
+GRANT pg_read_all_data TO holdfast_reader;
+ALTER ROLE holdfast_reader SET default_transaction_read_only TO on;
 -- Large objects are granted one by one, and only those that are yours.
 DO $$ DECLARE one oid; BEGIN
   FOR one IN SELECT oid FROM pg_largeobject_metadata WHERE pg_has_role(lomowner, 'USAGE') LOOP
-    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO backup_reader', one);
+    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO holdfast_reader', one);
   END LOOP;
 END $$;
 """

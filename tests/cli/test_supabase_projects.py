@@ -42,9 +42,9 @@ def test_the_sql_of_the_readers_role_fits_the_project(shell: Any) -> None:
     projects = embedded(Settings(data=Path(shell.environment["HOLDFAST_DATA"]))).projects
     project = projects.get(done.json["id"])
     password = projects.secrets.get(project.secret_name)
-    assert (project.endpoint.user, len(password) > 30) == ("backup_reader", True)
+    assert (project.endpoint.user, len(password) > 30) == ("holdfast_reader", True)
     assert f"PASSWORD '{password}'" in sql
-    assert "GRANT pg_read_all_data TO backup_reader" in sql
+    assert "GRANT pg_read_all_data TO holdfast_reader" in sql
 
 
 def test_the_sql_is_printed_once_and_never_shown_again(either: Any) -> None:

@@ -22,7 +22,7 @@ from chalicelib.supabase.management import Pooler
 
 REF = "abcdefghijklmnopqrst"
 POOLER = Pooler("aws-0-eu-central-1.pooler.supabase.com", 6543, f"postgres.{REF}", "postgres")
-DIRECT = Connection(direct_endpoint(REF, "backup_reader"), "pw")
+DIRECT = Connection(direct_endpoint(REF, "holdfast_reader"), "pw")
 
 
 @dataclass
@@ -56,7 +56,7 @@ def test_the_session_pooler_is_the_usual_way() -> None:
     found = net.locator().located(settings(), DIRECT)
 
     assert (found.endpoint.host, found.endpoint.port) == (POOLER.host, 5432)
-    assert (found.endpoint.user, found.password) == (f"backup_reader.{REF}", "pw")
+    assert (found.endpoint.user, found.password) == (f"holdfast_reader.{REF}", "pw")
     assert net.knocks == []
 
 

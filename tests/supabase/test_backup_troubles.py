@@ -185,8 +185,8 @@ def test_a_listing_of_files_that_was_damaged_is_not_built_upon(desk: Desk) -> No
 def reader(stand_in: SupabaseStandIn) -> Iterator[Connection]:
     """Give the role that is meant for backups alone."""
     execute(stand_in.connection, supabase_reader_sql("reader-pw"))
-    yield stand_in.connection_as("backup_reader", "reader-pw")
-    execute(stand_in.admin_connection, "DROP OWNED BY backup_reader", "DROP ROLE backup_reader")
+    yield stand_in.connection_as("holdfast_reader", "reader-pw")
+    execute(stand_in.admin_connection, "DROP OWNED BY holdfast_reader", "DROP ROLE holdfast_reader")
 
 
 def test_the_role_for_backups_alone_takes_everything(desk: Desk, reader: Connection) -> None:

@@ -11,7 +11,7 @@ from httpx import WSGITransport
 from chalicelib.bootstrap.services import embedded
 from chalicelib.domain.access import Role
 from chalicelib.domain.backup import Status
-from chalicelib.domain.reader_role import SUPABASE_READER, supabase_reader_sql
+from chalicelib.domain.reader_role import READER, supabase_reader_sql
 from chalicelib.local.server import web_app
 from chalicelib.services.access import NewKey
 from chalicelib.settings import Settings
@@ -39,7 +39,7 @@ def test_a_reference_a_token_and_the_readers_role_give_a_whole_backup(tmp_path: 
             "kind": "supabase",
             "ref": stand_in.ref,
             "api_url": stand_in.api_url,
-            "user": SUPABASE_READER,
+            "user": READER,
             "password": PASSWORD,
             "access_token": stand_in.access_token,
             "storage_key": stand_in.service_key,

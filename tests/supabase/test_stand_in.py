@@ -56,7 +56,7 @@ def role(project: SupabaseStandIn) -> Iterator[Callable[..., Connection]]:
 
 @pytest.fixture
 def reader(role: Callable[..., Connection]) -> Connection:
-    return role("backup_reader", supabase_reader_sql(PASSWORD))
+    return role("holdfast_reader", supabase_reader_sql(PASSWORD))
 
 
 def one(connection: Connection, question: str) -> object:

@@ -20,7 +20,7 @@ from chalicelib.domain.access import new_secret
 from chalicelib.domain.backup import Asked, Component
 from chalicelib.domain.errors import InvalidRequest, NotFound
 from chalicelib.domain.project import Project, ProjectKind
-from chalicelib.domain.reader_role import SUPABASE_READER, supabase_reader_sql
+from chalicelib.domain.reader_role import READER, supabase_reader_sql
 from chalicelib.domain.supabase import StorageAccess
 from chalicelib.services.projects import NewProject
 
@@ -138,7 +138,7 @@ def _form(project: Project | None, shown: Mapping[str, str]) -> Html:
             "shown": dict(shown),
             "components": list(Component),
             "accesses": list(StorageAccess),
-            "reader": SUPABASE_READER,
+            "reader": READER,
             "reader_sql": supabase_reader_sql(new_secret()),
         },
     )

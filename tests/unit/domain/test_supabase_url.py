@@ -52,9 +52,9 @@ def test_a_page_or_the_reference_is_resolved(pasted: str) -> None:
             "p@w",
         ),
         (
-            f"postgresql://backup_reader.{REF}:[YOUR-PASSWORD]@{POOLER}/postgres",
+            f"postgresql://holdfast_reader.{REF}:[YOUR-PASSWORD]@{POOLER}/postgres",
             "given",
-            f"backup_reader.{REF}",
+            f"holdfast_reader.{REF}",
             "",
         ),
     ],
