@@ -74,7 +74,7 @@ class AuthenticationFailed(SourceError):
     """The server refused the user or the password."""
 
     code = "authentication_failed"
-    default_hint = "Check user and password of the project; update it if they were rotated."
+    default_hint = "Check user and password; if they were changed at the server, give the new ones."
 
 
 class TlsFailed(SourceError):

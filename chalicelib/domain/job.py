@@ -70,3 +70,9 @@ class Job(Record):
     owner: str = ""
     result: dict[str, Any] | None = None
     error: ErrorInfo | None = None
+
+    @property
+    def reaches(self) -> str | None:
+        """The id of the project whose database the job connects to; None where none is named."""
+        asked = self.arguments.restore
+        return self.project_id or None if asked is None else asked.target.project_id

@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     WorkerLost,
 )
 from chalicelib.domain.record import Insert, Replace, Write
+from chalicelib.domain.refused_login import info_of
 from chalicelib.domain.runs import Claim, Stamp, require_lease
 
 MAX_ATTEMPTS: Final = 2
@@ -66,7 +67,7 @@ def ending(
         step=backup.step,
         expires_at=stamp.now + ENDING_TIME,
     )
-    why = backup.ending or asked.info
+    why = backup.ending or info_of(asked, backup.project_id)
     changed = backup.model_copy(
         update={
             # also what never began: the sweeper looks after runs, and somebody holds this one

@@ -12,6 +12,7 @@ from chalicelib.domain import runs
 from chalicelib.domain.backup import Chore, Status
 from chalicelib.domain.errors import Conflict, ErrorInfo, HoldfastError, WorkerLost
 from chalicelib.domain.record import Insert, Replace, Write
+from chalicelib.domain.refused_login import info_of
 from chalicelib.domain.restore import Restore, RestoreReport, RestoreStep, TargetState
 from chalicelib.domain.runs import Claim, Stamp, require_lease
 
@@ -94,7 +95,7 @@ def hint_of(restore: Restore) -> str:
 
 
 def _told(restore: Restore, error: HoldfastError) -> ErrorInfo:
-    info = error.info
+    info = info_of(error, restore.target.project_id)
     if restore.target_state is TargetState.UNTOUCHED and restore.report == RestoreReport():
         return info
     message = f"{info.message}; the target is {restore.target_state}"

@@ -35,6 +35,7 @@ from chalicelib.domain.object_keys import is_dump
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Page, Query, Replace, Write
+from chalicelib.domain.refused_login import info_of
 from chalicelib.domain.restore import Preflight
 from chalicelib.ports import Clock, ObjectStore, Signer
 from chalicelib.postgres_ports import Engine, Estimate, SourceReport, Watch
@@ -111,7 +112,8 @@ class JobRunner:
 
     def fail(self, job_id: str, error: HoldfastError) -> Job:
         """Keep an error as the job's result."""
-        return self._end(job_id, status=Status.FAILED, error=error.info)
+        job = self.ledger.catalog.get(Job, job_id)
+        return self._end(job_id, status=Status.FAILED, error=info_of(error, job.reaches))
 
     def test(self, job: Job) -> dict[str, Any]:
         """Reach the project's server and say what a backup would meet."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap.services import embedded
 from chalicelib.domain.connection import Connection
+from chalicelib.domain.errors import AuthenticationFailed
+from chalicelib.domain.refused_login import info_of
 from chalicelib.postgres_ports import SourceReport
+from chalicelib.settings import Settings
 from tests.support.world import ScriptedEngine
 
 CANARY = "canary-pw-31"
@@ -133,6 +138,18 @@ def test_a_project_can_move_to_another_server(either: Any) -> None:
     assert (changed.json["host"], changed.json["port"]) == ("::1", 5432)
     assert (changed.json["database"], changed.json["user"]) == ("other", "u2")
     assert "canary" not in changed.out
+
+
+def test_a_rotated_password_is_given_as_the_record_of_a_failed_backup_says(shell: Any) -> None:
+    made = _create(shell)
+    hint = info_of(AuthenticationFailed("refused"), made["id"]).hint
+    words = re.findall("`holdfast (.+?)`", hint)[0].replace("env:NAME", "env:PW").split()
+
+    changed = shell.run(*words, "--json", PW="canary-pw-57")
+
+    projects = embedded(Settings(data=Path(shell.environment["HOLDFAST_DATA"]))).projects
+    assert (changed.code, "canary" in changed.out) == (0, False)
+    assert projects.connection(made["id"]).password == "canary-pw-57"
 
 
 def test_a_deleted_project_is_gone(either: Any) -> None:

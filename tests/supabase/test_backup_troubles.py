@@ -114,6 +114,19 @@ def test_a_wrong_key_to_storage_fails_the_backup_or_is_a_warning(desk: Desk) -> 
     assert not [key for key in keys if "/files/" in key]
 
 
+@pytest.mark.parametrize("kind", ["a Supabase project", "a database"])
+def test_a_password_that_was_rotated_names_where_to_give_the_new_one(desk: Desk, kind: str) -> None:
+    rotated = desk if kind == "a Supabase project" else desk.plain()
+    project = rotated.project
+    rotated.services.adapters.secrets.put(project.secret_name, "the one before")
+
+    made = rotated.run(components=["database"])
+
+    assert made.error is not None
+    assert (made.status, made.error.code) == (Status.FAILED, "authentication_failed")
+    assert f"`holdfast projects update {project.id} --password env:NAME`" in made.error.hint
+
+
 @pytest.fixture
 def hollow_row(stand_in: SupabaseStandIn) -> Iterator[str]:
     """Give the name of a row whose bytes are gone, as when it is deleted behind the snapshot."""

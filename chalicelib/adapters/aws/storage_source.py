@@ -25,6 +25,9 @@ from chalicelib.domain.storage_file import StorageObject
 
 CHUNK_BYTES: Final = 1 << 20
 
+KEYS_HINT: Final = (
+    "Make a pair of keys in the dashboard under Storage, S3, and update the project with it."
+)
 _MEANINGS: Final[dict[str, tuple[type[HoldfastError], str]]] = {
     "NoSuchKey": (NotFound, "it is gone"),
     "NoSuchBucket": (NotFound, "its bucket is gone"),
@@ -84,11 +87,12 @@ def _meaning(error: ClientError) -> HoldfastError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _MEANINGS:
         kind, words = _MEANINGS[code]
-        return kind(words)
+        is_about_keys = kind in {AuthenticationFailed, PermissionDenied}
+        return kind(words, hint=KEYS_HINT if is_about_keys else None)
     if status == HTTPStatus.NOT_FOUND:
         return NotFound("it is gone")
     if status == HTTPStatus.PRECONDITION_FAILED:
         return Conflict("it was replaced after the snapshot")
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return PermissionDenied("storage lets these keys read no files")
+        return PermissionDenied("storage lets these keys read no files", hint=KEYS_HINT)
     return SourceUnreachable(f"storage answered {status or 'nothing'}")

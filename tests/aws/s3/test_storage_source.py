@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.adapters.aws.clients import Credentials
 from chalicelib.adapters.aws.s3_settings import s3_client
-from chalicelib.adapters.aws.storage_source import S3Files, S3Place
+from chalicelib.adapters.aws.storage_source import KEYS_HINT, S3Files, S3Place
 from chalicelib.domain.errors import (
     AuthenticationFailed,
     Conflict,
@@ -96,8 +96,11 @@ def test_a_refusal_says_what_it_is(
     row = stored(bucket, "a", b"content")
     faulty.faults.append(Fault("GetObject", refusal))
 
-    with pytest.raises(error):
+    with pytest.raises(error) as raised:
         b"".join(files.read(row))
+
+    is_about_keys = error in {AuthenticationFailed, PermissionDenied}
+    assert (raised.value.hint == KEYS_HINT) == is_about_keys
 
 
 def test_an_answer_that_is_cut_may_be_asked_for_again(

@@ -11,7 +11,14 @@ from chalicelib.domain import restore_moves
 from chalicelib.domain.audit import AuditEvent, Notice
 from chalicelib.domain.backup import Chore, Lease, Status
 from chalicelib.domain.connection import Endpoint
-from chalicelib.domain.errors import Cancelled, Conflict, InvalidRequest, LeaseLost, WorkerLost
+from chalicelib.domain.errors import (
+    AuthenticationFailed,
+    Cancelled,
+    Conflict,
+    InvalidRequest,
+    LeaseLost,
+    WorkerLost,
+)
 from chalicelib.domain.record import Insert, Replace, Write
 from chalicelib.domain.restore import (
     Restore,
@@ -119,6 +126,15 @@ def test_a_failure_before_any_change_says_only_what_happened() -> None:
 
     assert ended.error is not None
     assert ended.error.message == "gone"
+
+
+def test_a_target_that_refuses_its_password_names_the_project_to_change() -> None:
+    refused = AuthenticationFailed("the server refused user app or the password")
+
+    ended = after(restore_moves.failed(running(), STAMP, refused, generation=3))
+
+    assert ended.error is not None
+    assert "holdfast projects update P2 --password" in ended.error.hint
 
 
 @pytest.mark.parametrize(
