@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.api.requests.projects import ConnectionFields
+from chalicelib.api.requests.projects import ConnectionFields, ProjectPatch
 from chalicelib.domain.connection import (
     Connection,
     Endpoint,
@@ -27,7 +27,7 @@ def new_connection(fields: ConnectionFields) -> Connection:
     return checked(Connection(Endpoint.model_validate(given), password))
 
 
-def changed_connection(current: Endpoint, fields: ConnectionFields) -> ProjectChanges:
+def changed_connection(current: Endpoint, fields: ProjectPatch) -> ProjectChanges:
     """Return the changes of endpoint and password, where there are any.
 
     A URL replaces the whole endpoint; one without password leaves the stored password in place.
@@ -36,7 +36,7 @@ def changed_connection(current: Endpoint, fields: ConnectionFields) -> ProjectCh
         connection = new_connection(fields)
         return ProjectChanges(endpoint=connection.endpoint, password=connection.password or None)
     # TLS stays as it was even for another host: what was asked for once is not weakened silently.
-    given = _given(fields)
+    given = _given(fields) | dict.fromkeys(fields.cleared & _PARTS)
     endpoint = Endpoint.model_validate(current.model_dump() | given) if given else None
     password = fields.password.get_secret_value() if fields.password is not None else None
     checked(Connection(endpoint or current, password or ""))

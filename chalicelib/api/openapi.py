@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib.api.problems import CONTENT_TYPE, STATUS, Problem
 from chalicelib.api.requests.backups import OptionFields, VerifyRequest
+from chalicelib.api.requests.fields import without_null
 from chalicelib.api.requests.restores import RestoreRequest
 from chalicelib.api.requests.schedules import ScheduleFields
 from chalicelib.api.routing import RECORDS, PlainText, Route
@@ -131,20 +132,14 @@ def _parameters(route: Route, schemas: dict[str, Json]) -> list[Json]:
     if "query" in route.takes:
         properties: dict[str, Json] = schemas[route.query.__name__]["properties"]
         found += [
-            {"name": name, "in": "query", "schema": _without_null(schema)}
+            # a query has no null: leaving a parameter out is how to say nothing
+            {"name": name, "in": "query", "schema": without_null(schema)}
             for name, schema in properties.items()
         ]
     if "idempotency_key" in route.takes:
         schema: Json = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"}
         found.append({"name": "Idempotency-Key", "in": "header", "schema": schema})
     return found
-
-
-def _without_null(schema: Json) -> Json:
-    # A query has no null: leaving a parameter out is how to say nothing.
-    kept = {name: value for name, value in schema.items() if value is not None}
-    variants = [one for one in kept.pop("anyOf", []) if one != {"type": "null"}]
-    return kept | (variants[0] if variants else {})
 
 
 def _responses(route: Route) -> dict[str, Json]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.api.connections import changed_connection, checked, new_connection
-from chalicelib.api.requests.projects import NOT_SUPABASE, PlatformFields, ProjectCreate
+from chalicelib.api.requests.projects import (
+    NOT_SUPABASE,
+    PLATFORM_NAMES,
+    ProjectCreate,
+    ProjectPatch,
+)
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.project import Project, ProjectKind
@@ -34,10 +39,10 @@ def new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None
     return checked(Connection(endpoint, password)), settings
 
 
-def changed_source(project: Project, body: PlatformFields) -> ProjectChanges:
+def changed_source(project: Project, body: ProjectPatch) -> ProjectChanges:
     """Return the changes of where a project is, of its keys and of what is taken of it."""
     if project.supabase is None:
-        if body.platform_fields:
+        if body.platform_fields or body.cleared & PLATFORM_NAMES:
             raise InvalidRequest(NOT_SUPABASE, field="body")
         return changed_connection(project.endpoint, body)
     changes, reached = _moved(project, project.supabase, body)
@@ -47,7 +52,7 @@ def changed_source(project: Project, body: PlatformFields) -> ProjectChanges:
 
 
 def _moved(
-    project: Project, supabase: SupabaseSettings, body: PlatformFields
+    project: Project, supabase: SupabaseSettings, body: ProjectPatch
 ) -> tuple[ProjectChanges, Reached]:
     pasted = body.url.get_secret_value() if body.url is not None else None
     place = supabase_place(pasted) if pasted is not None else None

@@ -25,7 +25,12 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_list, print_record
-from chalicelib.cli.retention_options import policy_of, retention_options
+from chalicelib.cli.retention_options import (
+    no_retention_option,
+    policy_of,
+    retention_field,
+    retention_options,
+)
 from chalicelib.cli.service import open_service
 from chalicelib.cli.supabase_options import (
     platform_fields,
@@ -144,6 +149,7 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
     epilog=examples(
         "holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL",
         "holdfast projects update 01JD0000000000000000000000 --keep-last 7 --keep-monthly 12",
+        "holdfast projects update 01JD0000000000000000000000 --password env:DATABASE_PASSWORD",
     )
 )
 @id_argument("project_id")
@@ -151,6 +157,7 @@ def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json:
 @click.option("--source", help="Where the database is now: a URL or env:NAME, as for create.")
 @tag_option
 @retention_options
+@no_retention_option
 @assertion_option
 @click.option("--no-assertions", is_flag=True, help="Forget the assertions that there are.")
 @platform_options
@@ -167,6 +174,7 @@ def update(
     tags: dict[str, str] | None,
     assertions: tuple[Assertion, ...] | None,
     no_assertions: bool,
+    no_retention: bool,
     data: Path | None,
     as_json: bool,
     **options: Any,
@@ -179,10 +187,10 @@ def update(
         raise click.UsageError("--assertion and --no-assertions exclude each other")
     url = invocation.source_url(source) if source else None
     stated = as_fields(() if no_assertions else assertions)
+    kept = retention_field(policy_of(options), forgets=no_retention)
     with open_service(invocation, data) as service:
-        policy = policy_of(options)
         platform = platform_fields(invocation, options)
-        body = given(name=name, url=url, tags=tags, assertions=stated, retention=policy, **platform)
+        body = kept | given(name=name, url=url, tags=tags, assertions=stated, **platform)
         changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
     print_record(changed, as_json=as_json)
 

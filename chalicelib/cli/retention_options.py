@@ -45,6 +45,18 @@ def retention_options(command: Command) -> Command:
     return command
 
 
+no_retention_option: Callable[[Command], Command] = click.option(
+    "--no-retention", is_flag=True, help="Forget the rules of retention that there are."
+)
+
+
+def retention_field(policy: dict[str, Any] | None, *, forgets: bool) -> dict[str, Any]:
+    """Return the field of a request: the policy, null to take it away, or none at all."""
+    if forgets and policy is not None:
+        raise click.UsageError("--no-retention goes without rules of retention")
+    return {} if policy is None and not forgets else {"retention": policy}
+
+
 def policy_of(options: dict[str, Any]) -> dict[str, Any] | None:
     """Take the policy out of the options of a command; None when nothing was said."""
     said = {name: options.pop(name) for name in NAMES}

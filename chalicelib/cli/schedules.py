@@ -16,6 +16,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.retention_options import no_retention_option, retention_field
 from chalicelib.cli.schedule_options import schedule_fields, schedule_options
 from chalicelib.cli.service import open_service
 
@@ -122,6 +123,7 @@ def show(invocation: Invocation, *, schedule_id: str, data: Path | None, as_json
 @click.option("--name", help="What people call it from now on.")
 @click.option("--cron", help="When it runs from now on.")
 @schedule_options
+@no_retention_option
 @data_option
 @json_option
 @pass_invocation
@@ -132,15 +134,20 @@ def update(
     schedule_id: str,
     name: str | None,
     cron: str | None,
+    no_retention: bool,
     data: Path | None,
     as_json: bool,
     **fields: Any,
 ) -> None:
-    """Change a schedule; what is not named stays as it is."""
+    """Change a schedule; what is not named stays as it is.
+
+    Without rules of its own, those of its project hold.
+    """
+    kept = retention_field(fields.pop("retention"), forgets=no_retention)
     path = f"/v1/schedules/{schedule_id}"
     with open_service(invocation, data) as service:
         shown = service.request("GET", path)
-        body = given(name=name, cron=cron, **schedule_fields(fields, shown))
+        body = kept | given(name=name, cron=cron, **schedule_fields(fields, shown))
         print_record(service.request("PATCH", path, body=body), as_json=as_json)
 
 

@@ -77,10 +77,13 @@ class ProjectFields(BaseModel):
 
     @property
     def changes(self) -> ProjectPatch:
-        """What was typed, as a change of a project."""
+        """What was typed, as a change of a project; a root certificate left empty is taken away."""
         parts = ("url",) if self.url is not None else PARTS
-        named = {name: getattr(self, name) for name in (*parts, "access_token", "storage_key")}
-        return ProjectPatch(**named, verification=self.verification, tags=self.tags)
+        names = (*parts, "access_token", "storage_key", "verification", "tags")
+        typed = {name: getattr(self, name) for name in names}
+        return ProjectPatch(
+            **{n: value for n, value in typed.items() if value is not None or n == "sslrootcert"}
+        )
 
 
 def written(project: Project) -> dict[str, str]:

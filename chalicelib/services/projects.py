@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
 from chalicelib.domain.backup import Asked, Backup
@@ -15,6 +16,7 @@ from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write
 from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.supabase import SupabaseSettings
 from chalicelib.ports import Secrets
+from chalicelib.services.changes import replacing
 from chalicelib.services.ledger import Ledger
 
 
@@ -52,7 +54,8 @@ class NewProject:
 class ProjectChanges:
     """Say what to change; None leaves a field as it is.
 
-    `forgets_retention` takes all rules away, so that everything stays from then on.
+    `cleared` names what is taken away: `verification`, `retention`, so that everything stays from
+    then on, `access_token` or `storage_key`.
     """
 
     name: str | None = None
@@ -62,9 +65,20 @@ class ProjectChanges:
     verification: Asked | None = None
     assertions: tuple[Assertion, ...] | None = None
     retention: RetentionPolicy | None = None
-    forgets_retention: bool = False
+    cleared: frozenset[str] = frozenset()
     supabase: SupabaseSettings | None = None
     keys: PlatformKeys = PlatformKeys()
+
+    def forgotten(self, project: Project) -> tuple[str, ...]:
+        """Return the names in the secrets of the keys that are taken away."""
+        names = {"access_token": project.token_name, "storage_key": project.storage_key_name}
+        return tuple(name for field_name, name in names.items() if field_name in self.cleared)
+
+
+_RECORDED: Final = (
+    *("name", "endpoint", "tags", "verification", "assertions", "retention", "supabase"),
+)
+"""The changes that a project's record holds; the others are secrets."""
 
 
 def any_endpoint(endpoint: Endpoint) -> None:
@@ -134,25 +148,11 @@ class Projects:
         return self.ledger.catalog.find(query)
 
     def update(self, actor: str, project_id: str, changes: ProjectChanges) -> Project:
-        """Change a project; a new password replaces the old one."""
+        """Change a project; a new password replaces the old one, cleared keys are forgotten."""
         if changes.endpoint is not None:
             self._check(changes.endpoint, changes.supabase)
         secret = self._replaced(project_id, changes)
-        update: dict[str, object] = {
-            name: value
-            for name, value in (
-                ("name", changes.name),
-                ("endpoint", changes.endpoint),
-                ("tags", changes.tags),
-                ("verification", changes.verification),
-                ("assertions", changes.assertions),
-                ("retention", changes.retention),
-                ("supabase", changes.supabase),
-            )
-            if value is not None
-        }
-        if changes.forgets_retention:
-            update["retention"] = None
+        update = replacing({name: getattr(changes, name) for name in _RECORDED}, changes.cleared)
 
         def decide(project: Project) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
@@ -161,7 +161,11 @@ class Projects:
             event = self.ledger.change(actor, "project.updated", pair, project.id, **told)
             return (Replace(changed), event)
 
-        return self.ledger.apply(Project, project_id, decide)
+        changed = self.ledger.apply(Project, project_id, decide)
+        # behind the record: what the audit log says first is done again by asking again
+        for name in changes.forgotten(changed):
+            self.secrets.delete(name)
+        return changed
 
     def delete(self, actor: str, project_id: str) -> None:
         """Delete a project that has no backups; Conflict while it has any."""
@@ -214,7 +218,8 @@ class Projects:
             kept[project.secret_name] = changes.password
         for name, value in kept.items():
             self.secrets.put(name, value)
-        return {name.rpartition("/")[2].replace("-", "_"): "changed" for name in kept}
+        told = dict.fromkeys(kept, "changed") | dict.fromkeys(changes.forgotten(project), "removed")
+        return {name.rpartition("/")[2].replace("-", "_"): how for name, how in told.items()}
 
     def _forget(self, project: Project) -> None:
         for name in project.secret_names:

@@ -24,6 +24,7 @@ from chalicelib.domain.schedule import (
 from chalicelib.domain.timetable import timetable_of
 from chalicelib.services.backups import Backups, NewBackup
 from chalicelib.services.calendar import Calendar
+from chalicelib.services.changes import replacing
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.schedule_entries import ScheduleEntries
 
@@ -49,7 +50,7 @@ class NewSchedule:
 class ScheduleChanges:
     """Say what to change; None leaves a field as it is. `options` is replaced as a whole.
 
-    `forgets_retention` takes the schedule's own rules away, so that its project's hold again.
+    `cleared` may name `retention`: the schedule's own rules go, and its project's hold again.
     """
 
     name: str | None = None
@@ -61,7 +62,7 @@ class ScheduleChanges:
     options: BackupOptions | None = None
     tags: dict[str, str] | None = None
     retention: RetentionPolicy | None = None
-    forgets_retention: bool = False
+    cleared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Schedules:
 
     def update(self, actor: str, schedule_id: str, changes: ScheduleChanges) -> Schedule:
         """Change a schedule; its next run is planned anew, from now on."""
-        update = _update(changes)
+        values = {name: value for name, value in vars(changes).items() if name != "cleared"}
+        update = replacing(values, changes.cleared)
 
         def decide(schedule: Schedule) -> tuple[Write, ...]:
             now = self.ledger.clock.now()
@@ -228,10 +230,3 @@ class Schedules:
 
 def _expected(schedule: Schedule) -> tuple[Write, ...]:
     return (Insert(expected_run(schedule, schedule.next)),) if schedule.next else ()
-
-
-def _update(changes: ScheduleChanges) -> dict[str, object]:
-    update = {name: value for name, value in vars(changes).items() if value is not None}
-    if update.pop("forgets_retention"):
-        update["retention"] = None
-    return update

@@ -23,6 +23,27 @@ def test_a_policy_is_set_and_shown(either: Any, project: str) -> None:
     assert "daily" not in said
 
 
+@pytest.mark.parametrize("kind", ["projects", "schedules"])
+def test_a_policy_is_taken_away(either: Any, project: str, kind: str) -> None:
+    whose, rule = project, "--keep-last=7"
+    if kind == "schedules":
+        made = either.run("schedules", "create", "daily", "--project", project, "--json").json
+        whose, rule = made["id"], "--keep=last=7"
+    given = either.run(kind, "update", whose, rule, "--json").json["retention"]
+
+    kept = either.run(kind, "update", whose, "--name", "other", "--json").json["retention"]
+    gone = either.run(kind, "update", whose, "--no-retention", "--json").json["retention"]
+
+    assert (given["keep_last"], kept, gone) == (7, given, None)
+
+
+def test_rules_and_none_at_once_are_wrong_usage(either: Any, project: str) -> None:
+    done = either.run("projects", "update", project, "--no-retention", "--keep-last", "7")
+
+    assert done.code == 2
+    assert "--no-retention goes without rules" in done.err
+
+
 def test_a_preview_tries_a_policy_out(either: Any, project: str) -> None:
     done = either.run("retention", "preview", "--project", project, "--keep-last", "7", "--json")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from chalicelib.api.requests.fields import (
     Body,
@@ -12,10 +12,10 @@ from chalicelib.api.requests.fields import (
     Lines,
     OneLine,
     PageQuery,
+    Patch,
     QueryString,
     RecordId,
     TagMap,
-    changes_something,
 )
 from chalicelib.domain.backup import (
     Asked,
@@ -107,23 +107,17 @@ class BackupRequest(OptionFields):
     hold_days: HoldDays | None = None
 
 
-class BackupPatch(Body):
+class BackupPatch(Patch):
     """Change what people say of a backup; a field left out stays as it is.
 
-    `hold_days` are counted from now; 0 releases the backup.
+    `hold_days` are counted from now; 0 releases the backup. An empty `description` takes it away.
     """
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     name: OneLine | None = None
     description: Lines | None = None
     tags: TagMap | None = None
     locked: bool | None = None
     hold_days: HoldDays | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        return changes_something(self)
 
 
 class VerifyRequest(Body):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
-from chalicelib.api.requests.fields import Body, OneLine, RecordId, TagMap, changes_something
+from chalicelib.api.requests.fields import Body, OneLine, Patch, RecordId, TagMap
 from chalicelib.domain.channel import ChannelKind
 from chalicelib.domain.notices import NoticeKind
 
@@ -57,10 +57,8 @@ class ChannelCreate(Body):
     enabled: bool = True
 
 
-class ChannelPatch(Body):
+class ChannelPatch(Patch):
     """Change a channel; a field left out stays as it is, the signing secret always does."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     name: OneLine | None = None
     url: ChannelUrl | None = None
@@ -68,7 +66,3 @@ class ChannelPatch(Body):
     projects: Projects | None = None
     tags: TagMap | None = None
     enabled: bool | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        return changes_something(self)

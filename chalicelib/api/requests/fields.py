@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,8 +13,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     SecretStr,
+    model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Ids carry their time of making since the epoch, so no filter can ask for an earlier one."""
@@ -84,13 +88,47 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-B = TypeVar("B", bound=Body)
-
-
 class QueryString(BaseModel):
     """Be a query: no unknown parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Patch(Body):
+    """Be a body of changes: a field left out stays as it is, null takes away what may be missing.
+
+    What may is `NULLABLE`; of anything else null is refused, for it would say nothing.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _changes(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name at least one field to change")
+        if wrong := sorted(self.cleared - self.NULLABLE):
+            raise ValueError(f"{wrong[0]} cannot be null: leave it out, and it stays as it is")
+        return self
+
+    @property
+    def cleared(self) -> frozenset[str]:
+        """The names of the fields that are taken away."""
+        return frozenset(name for name in self.model_fields_set if getattr(self, name) is None)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say where null may stand, which pydantic assumes of every field that may be left out."""
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        schema["minProperties"] = 1
+        for name, field in schema["properties"].items():
+            described = field if name in cls.NULLABLE else without_null(field)
+            note = {"description": "Null takes it away."} if name in cls.NULLABLE else {}
+            kept = {key: value for key, value in described.items() if key != "default"}
+            schema["properties"][name] = note | kept
+        return reference
 
 
 class Nothing(Body):
@@ -104,8 +142,8 @@ class PageQuery(QueryString):
     cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
 
 
-def changes_something(body: B) -> B:
-    """Return a body of changes as it is; ValueError when it changes nothing."""
-    if all(getattr(body, name) is None for name in type(body).model_fields):
-        raise ValueError("name at least one field to change")
-    return body
+def without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """Return the schema of a field that is left out where it has nothing to say."""
+    kept = {name: value for name, value in schema.items() if value is not None}
+    variants = [one for one in kept.pop("anyOf", []) if one != {"type": "null"}]
+    return kept | (variants[0] if variants else {})

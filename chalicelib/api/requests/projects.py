@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -12,10 +12,10 @@ from chalicelib.api.requests.fields import (
     Body,
     OneLine,
     Password,
+    Patch,
     PlatformKey,
     TagMap,
     Url,
-    changes_something,
 )
 from chalicelib.domain.backup import Asked, Component
 from chalicelib.domain.connection import SslMode, Text
@@ -211,19 +211,15 @@ class ProjectCreate(PlatformFields):
         return self
 
 
-class ProjectPatch(PlatformFields):
-    """Change a project; a field left out stays as it is."""
+class ProjectPatch(Patch, PlatformFields):
+    """Change a project; a field left out stays as it is, null takes away what may be missing."""
 
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"verification", "retention", "sslrootcert", "access_token", "storage_key"}
+    )
     model_config = ConfigDict(
-        json_schema_extra={
-            "minProperties": 1,
-            "anyOf": [_BY_URL, {"properties": {"url": {"type": "null"}}}],
-        }
+        json_schema_extra={"anyOf": [_BY_URL, {"properties": {"url": {"type": "null"}}}]}
     )
 
     name: OneLine | None = None
     tags: TagMap | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        return changes_something(self)

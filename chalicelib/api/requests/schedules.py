@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
@@ -11,12 +11,12 @@ from chalicelib.api.requests.fields import (
     Body,
     OneLine,
     PageQuery,
+    Patch,
     QueryString,
     RecordId,
     TagMap,
     TagName,
     TagValue,
-    changes_something,
 )
 from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import MAX_JITTER_S, Overlap, ProjectTag
@@ -111,18 +111,17 @@ class ScheduleCreate(ScheduleFields):
         return self
 
 
-class SchedulePatch(ScheduleFields):
-    """Change a schedule; a field left out stays as it is, `options` is replaced as a whole."""
+class SchedulePatch(Patch, ScheduleFields):
+    """Change a schedule; a field left out stays as it is, `options` is replaced as a whole.
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    Without rules of its own, `retention` null, those of its project hold again.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"retention"})
 
     name: OneLine | None = None
     cron: Cron | None = None
     timezone: Zone | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        return changes_something(self)
 
 
 class ScheduleQuery(PageQuery):

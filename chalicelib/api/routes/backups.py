@@ -90,13 +90,7 @@ def show_backup(call: Call, backup: Backup) -> BackupView:
 @route("PATCH /v1/backups/{backup_id}", OPERATOR)
 def update_backup(call: Call, backup: Backup, body: BackupPatch) -> BackupView:
     """Change name, description, tags, lock or hold of a backup."""
-    changes = BackupChanges(
-        name=body.name,
-        description=body.description,
-        tags=body.tags,
-        locked=body.locked,
-        hold_days=body.hold_days,
-    )
+    changes = BackupChanges(**vars(body))
     return BackupView.of(call.services.backups.update(call.actor.name, backup.id, changes))
 
 

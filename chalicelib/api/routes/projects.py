@@ -8,7 +8,7 @@ from chalicelib.api import cursors
 from chalicelib.api.project_sources import changed_source, new_source
 from chalicelib.api.requests.backups import EstimateRequest
 from chalicelib.api.requests.fields import PageQuery
-from chalicelib.api.requests.projects import ProjectCreate, ProjectPatch
+from chalicelib.api.requests.projects import ConnectionFields, ProjectCreate, ProjectPatch
 from chalicelib.api.routing import (
     ADMIN,
     ADMIN_EVERYWHERE,
@@ -89,6 +89,7 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
     """Change a project.
 
     A URL replaces the whole endpoint; one without password leaves the stored password in place.
+    Null takes away rules of retention, the verification, the root certificate, and keys.
     """
     changes = replace(
         changed_source(project, body),
@@ -98,6 +99,8 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
         assertions=body.stated,
         retention=body.retention,
         keys=body.platform_keys,
+        # a part of the endpoint is gone from that already
+        cleared=body.cleared - ConnectionFields.model_fields.keys(),
     )
     return ProjectView.of(call.services.projects.update(call.actor.name, project.id, changes))
 

@@ -82,7 +82,13 @@ def show_schedule(schedule: Schedule) -> ScheduleView:
 @route("PATCH /v1/schedules/{schedule_id}", ADMIN)
 def update_schedule(call: Call, schedule: Schedule, body: SchedulePatch) -> ScheduleView:
     """Change a schedule; its next run is planned anew, from now on."""
-    changes = ScheduleChanges(name=body.name, cron=body.cron, timezone=body.timezone, **_said(body))
+    changes = ScheduleChanges(
+        name=body.name,
+        cron=body.cron,
+        timezone=body.timezone,
+        cleared=body.cleared,
+        **_said(body),
+    )
     return ScheduleView.of(call.services.schedules.update(call.actor.name, schedule.id, changes))
 
 

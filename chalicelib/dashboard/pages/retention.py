@@ -18,6 +18,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.project import Project
 from chalicelib.domain.retention.policy import RetentionPolicy
 from chalicelib.domain.schedule import Schedule
+from chalicelib.services.changes import left_empty
 from chalicelib.services.projects import ProjectChanges
 from chalicelib.services.retention.preview import Asked, Preview
 from chalicelib.services.schedules import ScheduleChanges
@@ -63,10 +64,10 @@ def change_retention(visit: Visit, project: Project, form: Form[RetentionForm]) 
     if form.model.look:
         return _shown(visit, (project, schedule), policy, form.values)
     if schedule is None:
-        of_project = ProjectChanges(retention=policy, forgets_retention=policy is None)
+        of_project = ProjectChanges(retention=policy, cleared=left_empty(retention=policy))
         visit.services.projects.update(visit.actor.name, project.id, of_project)
     else:
-        of_schedule = ScheduleChanges(retention=policy, forgets_retention=policy is None)
+        of_schedule = ScheduleChanges(retention=policy, cleared=left_empty(retention=policy))
         visit.services.schedules.update(visit.actor.name, schedule.id, of_schedule)
     return SeeOther(_path(project, schedule, "saved"))
 

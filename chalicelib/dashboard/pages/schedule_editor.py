@@ -20,6 +20,7 @@ from chalicelib.dashboard.zones import offered_zones
 from chalicelib.domain.backup import Asked, BackupOptions, BackupType, Compression
 from chalicelib.domain.errors import InvalidRequest, Unsupported
 from chalicelib.domain.schedule import MAX_JITTER_S, Overlap, ProjectTag, Schedule
+from chalicelib.services.changes import left_empty
 from chalicelib.services.schedules import NewSchedule, ScheduleChanges
 
 MINUTE_S: Final = 60
@@ -124,7 +125,7 @@ def change_schedule_form(
         options=_options(asked, schedule.options),
         tags=asked.tags,
         retention=policy,
-        forgets_retention=policy is None,
+        cleared=left_empty(retention=policy),
     )
     try:
         visit.services.schedules.update(visit.actor.name, schedule.id, changes)
