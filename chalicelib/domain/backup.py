@@ -308,6 +308,9 @@ class Backup(Record):
     locked: bool = False
     chore: Chore | None = None
 
+    # those that had not ended when the latest was asked for, with that one
+    restores: tuple[Id, ...] = ()
+
     # what the store last said against a deletion, and when that is tried again
     deletion_error: ErrorInfo | None = None
     deletion_retry_at: Moment | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chalicelib.domain import runs
-from chalicelib.domain.backup import Chore, Status
+from chalicelib.domain.backup import Backup, Chore, Status
 from chalicelib.domain.errors import Conflict, ErrorInfo, HoldfastError, WorkerLost
 from chalicelib.domain.record import Insert, Replace, Write
 from chalicelib.domain.refused_login import info_of
@@ -17,9 +17,15 @@ from chalicelib.domain.restore import Restore, RestoreReport, RestoreStep, Targe
 from chalicelib.domain.runs import Claim, Stamp, require_lease
 
 
-def requested(restore: Restore, stamp: Stamp) -> tuple[Write, ...]:
-    """Store a new pending restore."""
-    return (Insert(restore), runs.audit(restore, stamp, "restore.requested"))
+def requested(
+    restore: Restore, backup: Backup, under_way: tuple[str, ...], stamp: Stamp
+) -> tuple[Write, ...]:
+    """Store a new pending restore, and name it on its backup with the others under way.
+
+    The backup's revision decides: while the restore is asked for, nobody can have deleted it.
+    """
+    held = backup.model_copy(update={"restores": (*under_way, restore.id)})
+    return (Replace(held), Insert(restore), runs.audit(restore, stamp, "restore.requested"))
 
 
 def claimed(

@@ -24,6 +24,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Page, Query, Remove, Replace, Write, id_floor
 from chalicelib.ports import ObjectStore, Workflow
 from chalicelib.services import idempotent
+from chalicelib.services.being_restored import restores_under_way
 from chalicelib.services.ledger import Ledger
 
 
@@ -169,7 +170,7 @@ class Backups:
         return backup
 
     def delete(self, actor: str, backup_id: str) -> None:
-        """Delete a finished backup that is neither locked nor held, with all its objects.
+        """Delete a finished backup that nobody locked, holds or restores, with all its objects.
 
         The record is marked first, so that nobody hands the backup out any more; then goes the
         manifest, so that nothing can take the rest for whole; then the artefacts; then the record.
@@ -189,6 +190,11 @@ class Backups:
                 )
             if backup.chore is Chore.DELETE:
                 return ()
+            if reading := restores_under_way(self.ledger.catalog, backup):
+                raise Conflict(
+                    f"the backup is being restored by {reading[0]}",
+                    hint="Wait for the end of that restore, or cancel it.",
+                )
             marked = backup.model_copy(update={"chore": Chore.DELETE})
             return (Replace(marked), self._event(actor, marked, "backup.deleted"))
 

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     Unsupported,
 )
 from chalicelib.domain.execution import Work
+from chalicelib.domain.idempotency import Idempotency
 from chalicelib.domain.job import Job, JobArguments, JobKind, RestoreArguments
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
@@ -28,8 +29,10 @@ from chalicelib.domain.restore import (
     Selection,
     require_confirmation,
 )
+from chalicelib.domain.runs import Stamp
 from chalicelib.ports import Secrets, Workflow
 from chalicelib.services import idempotent
+from chalicelib.services.being_restored import restores_under_way
 from chalicelib.services.jobs import Jobs
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.trusted_backup import require_restorable
@@ -76,7 +79,7 @@ class Restores:
         """Store a pending restore and start its run; idempotent by key.
 
         The password goes first, as with projects; a crash after the record leaves a pending
-        restore that the sweeper starts.
+        restore that the sweeper starts. From then on until its end nobody deletes the backup.
         """
         backup = self._checked(new)
         restore = Restore(
@@ -90,15 +93,11 @@ class Restores:
         )
         self._keep_password(new, restore.secret_name)
         key = idempotent.remembered(self.ledger, actor, new.idempotency_key, new.body, restore.id)
-        writes = restore_moves.requested(restore, self.ledger.stamp(actor))
         try:
-            self.ledger.catalog.commit([*writes, *(Insert(r) for r in key)])
+            self._commit(restore, self.ledger.stamp(actor), key)
         except HoldfastError as error:
             self.secrets.delete(restore.secret_name)
-            # the key is on record: the earlier restore has a password of its own
-            if not isinstance(error, Conflict):
-                raise
-            restore = self.get(idempotent.earlier(self.ledger, key, Restore.kind))
+            restore = self._repeated(key, error)
         if not restore.status.is_terminal:
             self.workflow.start(Work.RESTORE, restore.id)
         return self.get(restore.id)
@@ -168,6 +167,28 @@ class Restores:
         # somebody else has just done the same
         with suppress(RevisionConflict):
             self.ledger.apply(Restore, restore.id, _finished)
+
+    def _commit(self, restore: Restore, stamp: Stamp, key: tuple[Idempotency, ...]) -> None:
+        def decide(backup: Backup) -> tuple[Write, ...]:
+            # once more: it may have been marked for deletion since it was looked at
+            require_restorable(backup)
+            under_way = restores_under_way(self.ledger.catalog, backup)
+            writes = restore_moves.requested(restore, backup, under_way, stamp)
+            return (*writes, *(Insert(record) for record in key))
+
+        self.ledger.apply(Backup, restore.backup_id, decide)
+
+    def _repeated(self, key: tuple[Idempotency, ...], error: HoldfastError) -> Restore:
+        """Return the restore that the key was first used for; raise the error if it never was.
+
+        The earlier restore has a password of its own.
+        """
+        if not key or not isinstance(error, Conflict):
+            raise error
+        try:
+            return self.get(idempotent.earlier(self.ledger, key, Restore.kind))
+        except NotFound:
+            raise error from None
 
     def _checked(self, new: NewRestore) -> Backup:
         backup = self.ledger.catalog.get(Backup, new.backup_id)

@@ -17,6 +17,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.record import Insert, Replace, Write
 from chalicelib.domain.retention.facts import Standing, Verdict
 from chalicelib.domain.retention.outlines import outline_of
+from chalicelib.services.being_restored import restores_under_way
 from chalicelib.services.deletions import Deletions
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.retention.look import Look
@@ -73,7 +74,8 @@ class Removal:
             return False
         found, situation = obstacles(self.ledger.catalog), doomed.look.situation
         began = (found.in_use - situation.in_use) | (found.parents - situation.parents)
-        return backup.id not in began
+        # the lists behind `found` may lag; what the record names does not
+        return backup.id not in began and not restores_under_way(self.ledger.catalog, backup)
 
     def _writes(self, doomed: Doomed, backup: Backup) -> tuple[Write, ...]:
         marked = backup.model_copy(update={"chore": Chore.DELETE})
