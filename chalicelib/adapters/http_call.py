@@ -1,18 +1,20 @@
 """One HTTP request to somebody else's server: the address checked is the address connected to.
 
-Written over sockets because the usual clients resolve the name again, follow redirects, and bound
-each read but not the whole. Of the answer only the status line is read: nothing a receiver says is
-stored or shown, and the connection is closed.
+http.client speaks over a connection that is made here: urllib3 and the like bound each read but not
+the whole call, and resolve the name again unless they are taken apart. Redirects and proxies are
+nothing it knows of. Of an answer only status and headers are read, 100 lines of 64 KiB at most:
+nothing a receiver says is stored or shown, and the connection is closed.
 """
 
 from __future__ import annotations
 
-import re
+import io
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any, Final, cast
 
 from chalicelib.adapters.host_guard import system_resolve
 from chalicelib.domain.errors import ChannelFailed
@@ -21,9 +23,9 @@ from chalicelib.ports import Clock, HostGuard
 
 CONNECT_TIMEOUT_S: Final = 5.0
 DEADLINE_S: Final = 10.0
-MAX_STATUS_LINE: Final = 1024
 SUCCESSES: Final = range(200, 300)
-STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
+STATUSES: Final = range(100, 600)
+NOT_HTTP: Final = "the receiver's answer is not HTTP"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class HttpCaller:
             ) from error
         except OSError as error:
             raise ChannelFailed("the receiver did not answer in time") from error
+        except HTTPException as error:
+            raise ChannelFailed(NOT_HTTP) from error
 
     def _connected(self, target: HttpTarget, until: float) -> socket.socket:
         resolve = self.guard.addresses if self.guard is not None else system_resolve
@@ -86,25 +90,43 @@ class HttpCaller:
         self, connection: socket.socket, target: HttpTarget, request: HttpRequest, until: float
     ) -> int:
         connection.settimeout(self._left(until))
-        connection.sendall(_written(target, request))
-        received = b""
-        while b"\n" not in received and len(received) <= MAX_STATUS_LINE:
-            # one time-out per read would let a receiver that drips hold us for hours
-            connection.settimeout(self._left(until))
-            chunk = connection.recv(MAX_STATUS_LINE)
-            if not chunk:
-                break
-            received += chunk
-        found = STATUS_LINE.match(received)
-        if found is None:
-            raise ChannelFailed("the receiver's answer is not HTTP")
-        return int(found[1])
+        asking = HTTPConnection(target.host, target.port)
+        asking.sock = connection
+        headers = {"Host": target.authority, "Connection": "close", **request.headers}
+        asking.request(request.method, target.target, request.body, headers)
+        received = _Received(connection, lambda: self._left(until))
+        # of a socket an answer takes nothing but the file to read from
+        answer = HTTPResponse(cast("socket.socket", received), method=request.method)
+        answer.begin()
+        if answer.status not in STATUSES:
+            raise ChannelFailed(NOT_HTTP)
+        return answer.status
 
     def _left(self, until: float) -> float:
         left = until - self.clock.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
+
+
+class _Received(io.RawIOBase):
+    """Be what comes over a connection, for as long as the whole call may still take."""
+
+    def __init__(self, connection: socket.socket, left: Callable[[], float]) -> None:
+        self._connection = connection
+        self._left = left
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        del mode
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        # one time-out per read would let a receiver that drips hold us for hours
+        self._connection.settimeout(self._left())
+        return self._connection.recv_into(buffer)
 
 
 @dataclass(frozen=True)
@@ -122,15 +144,3 @@ class Heartbeat:
                 f"the dead-man's switch answered with status {status}",
                 hint="Check HOLDFAST_HEARTBEAT_URL.",
             )
-
-
-def _written(target: HttpTarget, request: HttpRequest) -> bytes:
-    headers = {
-        "Host": target.authority,
-        "Connection": "close",
-        "Content-Length": str(len(request.body)),
-        **request.headers,
-    }
-    lines = [f"{request.method} {target.target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + request.body

@@ -60,6 +60,17 @@ def drip(connection: socket.socket) -> None:
         Event().wait(0.05)
 
 
+def answer_for_ever(line: bytes) -> Callable[[socket.socket], None]:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for _ in cycle(b"x"):
+            connection.sendall(line)
+            Event().wait(0.01)
+
+    return talk
+
+
 def hang(connection: socket.socket) -> None:
     connection.recv(4096)
     connection.recv(1)  # until the caller has gone
@@ -74,19 +85,37 @@ def hang(connection: socket.socket) -> None:
         lambda connection: connection.recv(4096) and connection.sendall(b"SSH-2.0-x\r\n"),
         lambda connection: connection.recv(4096) and connection.sendall(b"x" * 100_000),
         lambda connection: connection.recv(4096) and connection.sendall(b"HTTP/1.1 999 x\r\n"),
+        answer_for_ever(b"X"),
+        answer_for_ever(b"X-More: of it\r\n"),
     ],
-    ids=["hangs", "drips", "closes", "another protocol", "endless line", "no status"],
+    ids=[
+        *("hangs", "drips", "closes", "another protocol", "endless line", "no status"),
+        *("drips a header", "endless headers"),
+    ],
 )
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_whatever_a_receiver_does_ends_within_the_deadline(
-    talk: Callable[[socket.socket], object],
+    talk: Callable[[socket.socket], object], *, tls: bool
 ) -> None:
     with raw_server(talk) as port:
         began = CLOCK.monotonic()
 
         with pytest.raises(ChannelFailed):
-            QUICK.call(HttpTarget("127.0.0.1", port, "/", tls=False), GET)
+            QUICK.call(HttpTarget("127.0.0.1", port, "/", tls=tls), GET)
 
         assert CLOCK.monotonic() - began < 3
+
+
+def test_a_body_without_end_is_not_waited_for() -> None:
+    with raw_server(answer_for_ever(b"X: y\r\n\r\nbody")) as port:
+        assert QUICK.call(HttpTarget("127.0.0.1", port, "/", tls=False), GET) == 200
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(hang) as nobody, receiver() as server:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{nobody}")
+
+        assert QUICK.call(any_http_target(server.url()), GET) == 204
 
 
 def test_nobody_at_the_port_is_a_failure_that_names_no_address() -> None:
