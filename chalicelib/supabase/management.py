@@ -1,4 +1,4 @@
-"""Ask Supabase's Management API: bounded retries, and refusals that name the missing scope.
+"""Ask Supabase's Management API: patiently, and with refusals that name the missing scope.
 
 The API allows about 120 requests a minute and tells by Retry-After when to come back. What it
 answers is never repeated in a message, because it may hold secrets of the project.
@@ -6,10 +6,9 @@ answers is never repeated in a message, because it may hold secrets of the proje
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Self
 
@@ -25,11 +24,7 @@ from chalicelib.domain.errors import (
     SourceUnreachable,
 )
 from chalicelib.domain.supabase import SupabaseSettings
-
-TRIES: Final = 5
-FIRST_PAUSE_S: Final = 1.0
-MAX_PAUSE_S: Final = 60.0
-"""The longest wait for one try; who is told to wait longer gives up and says so."""
+from chalicelib.supabase.patience import current_time, patiently
 
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 # a PATCH of this API sets values, so that a second one changes nothing
@@ -117,7 +112,7 @@ class ManagementApi:
         settings: SupabaseSettings,
         token: str,
         pause: Callable[[float], object],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = current_time,
     ) -> None:
         """Open nothing yet; `pause` waits so many seconds."""
         self._ref = settings.ref
@@ -188,29 +183,22 @@ class ManagementApi:
         Raises AuthenticationFailed for the token, PermissionDenied with the scope's name, NotFound,
         InvalidRequest for what the API refuses to take, SourceUnreachable when it does not answer.
         """
+
         # the requests of all projects of an account count together, so a 429 need not be our doing
-        for number in range(1, TRIES + 1):
-            wait_s = FIRST_PAUSE_S * 2 ** (number - 1)
-            try:
-                answer = self._sent(question)
-            except httpx.RequestError as error:
-                if not question.may_repeat or number == TRIES:
-                    raise _silence(question.what) from error
-            else:
-                if not _may_pass(answer, question):
-                    return self._judged(answer, question)
-                wait_s = _retry_after(answer, self._now()) or wait_s
-            if wait_s > MAX_PAUSE_S:
-                break
-            if number < TRIES:
-                self._pause(wait_s)
-        raise SourceUnreachable(
-            f"the Management API has no time for {question.what}",
-            hint="Its limit of requests was reached or it is down; try again in some minutes.",
-        )
+        def passes(error: httpx.HTTPError) -> bool:
+            return _may_pass(error, question)
+
+        try:
+            return patiently(lambda: self._sent(question), passes, self._pause, self._now)
+        except httpx.HTTPStatusError as error:
+            if passes(error):
+                raise _no_time(question.what) from error
+            raise _refusal(error.response.status_code, question, self._ref) from error
+        except httpx.RequestError as error:
+            raise _silence(question.what) from error
 
     def _sent(self, question: Question) -> httpx.Response:
-        return self._http.request(
+        answer = self._http.request(
             question.method,
             f"{self._base}{question.path}",
             params=dict(question.query) or None,
@@ -218,29 +206,16 @@ class ManagementApi:
             json=question.json,
             files=question.files,
         )
-
-    def _judged(self, answer: httpx.Response, question: Question) -> httpx.Response:
-        if answer.is_success:
-            return answer
-        raise _refusal(answer.status_code, question, self._ref)
+        return answer.raise_for_status()
 
 
-def _may_pass(answer: httpx.Response, question: Question) -> bool:
+def _may_pass(error: httpx.HTTPError, question: Question) -> bool:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return question.may_repeat
     # refused before anything was done, so even what may not be repeated may be
-    if answer.status_code in REFUSED_FOR_NOW:
+    if error.response.status_code in REFUSED_FOR_NOW:
         return True
-    return answer.is_server_error and question.may_repeat
-
-
-def _retry_after(answer: httpx.Response, now: datetime) -> float | None:
-    """Return the seconds that the answer asks to wait: a number, or a date; None for neither."""
-    said = answer.headers.get("retry-after", "")
-    if said.isdecimal():
-        return float(said)
-    try:
-        return max((email.utils.parsedate_to_datetime(said) - now).total_seconds(), 0.0)
-    except (TypeError, ValueError):
-        return None
+    return error.response.is_server_error and question.may_repeat
 
 
 def _refusal(status: int, question: Question, ref: str) -> HoldfastError:
@@ -270,6 +245,13 @@ def _refusal(status: int, question: Question, ref: str) -> HoldfastError:
     return SourceUnreachable(
         f"the Management API failed at {question.what} with status {status}",
         hint="Look at Supabase's status page, then try again.",
+    )
+
+
+def _no_time(what: str) -> SourceUnreachable:
+    return SourceUnreachable(
+        f"the Management API has no time for {what}",
+        hint="Its limit of requests was reached or it is down; try again in some minutes.",
     )
 
 

@@ -21,13 +21,8 @@ from chalicelib.domain.supabase import SupabaseSettings
 from chalicelib.local.supabase.http_server import StandInServer, Trouble
 from chalicelib.local.supabase.management_api import Platform, management_routes
 from chalicelib.supabase.config_sections import CONFIG_SECTIONS
-from chalicelib.supabase.management import (
-    FUNCTIONS,
-    MAX_PAUSE_S,
-    TRIES,
-    ManagementApi,
-    Question,
-)
+from chalicelib.supabase.management import FUNCTIONS, ManagementApi, Question
+from chalicelib.supabase.patience import MAX_PAUSE_S, TRIES
 
 REF = "abcdefghijklmnopqrst"
 TOKEN = "sbp_canary-token-5"

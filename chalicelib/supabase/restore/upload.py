@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
     SourceUnreachable,
 )
 from chalicelib.domain.storage_file import StorageFile
+from chalicelib.supabase.patience import patiently
 from chalicelib.supabase.restore.tally import Tally
 
 FILE: Final = "FILE"
@@ -32,9 +33,6 @@ WAITING: Final = 2 * IN_FLIGHT
 """So many at most are known at once: a listing may have millions, and memory stays flat."""
 
 TICK_S: Final = 0.25
-TRIES: Final = 5
-PAUSE_S: Final = 0.5
-MAX_PAUSE_S: Final = 30.0
 TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
 REFUSED: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
@@ -169,29 +167,24 @@ class Uploader:
 
     def _going_on(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            if self._stopped.is_set():
-                raise Cancelled("the restore ended while a file was under way")
+            self._require_going()
             yield chunk
 
     def _patiently(self, file: StorageFile, work: Callable[[], str]) -> str:
-        """Do it again after what passes by itself, not for ever."""
-        pause_s = PAUSE_S
-        for left in reversed(range(TRIES)):
-            try:
-                return work()
-            except httpx.HTTPStatusError as error:
-                if left == 0 or error.response.status_code not in _PASSING:
-                    raise _refusal(file, error.response) from error
-                asked = error.response.headers.get("retry-after", "")
-                pause_s = min(float(asked) if asked.isdigit() else pause_s * 2, MAX_PAUSE_S)
-            except httpx.TransportError as error:
-                if left == 0:
-                    raise _unreached(file) from error
-                pause_s = min(pause_s * 2, MAX_PAUSE_S)
-            self._door.pause(pause_s)
-            if self._stopped.is_set():
-                break
-        raise _unreached(file)
+        try:
+            return patiently(work, _may_pass, self._pause)
+        except httpx.HTTPStatusError as error:
+            raise _refusal(file, error.response) from error
+        except httpx.RequestError as error:
+            raise _unreached(file) from error
+
+    def _pause(self, seconds: float) -> None:
+        self._door.pause(seconds)
+        self._require_going()
+
+    def _require_going(self) -> None:
+        if self._stopped.is_set():
+            raise Cancelled("the restore ended while a file was under way")
 
 
 class Hashed:
@@ -239,6 +232,12 @@ def _some_done(
         tally.restored[FILE] += 1
         tally.checked["files"] += 1
     return left
+
+
+def _may_pass(error: httpx.HTTPError) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in _PASSING
+    return isinstance(error, httpx.TransportError)
 
 
 def _refusal(file: StorageFile, answer: httpx.Response) -> PermissionDenied | SourceLost:

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.storage_file import StorageFile
 from chalicelib.local.supabase.http_server import Answer, Asked, Route, StandInServer, Trouble
+from chalicelib.supabase.patience import MAX_PAUSE_S
 from chalicelib.supabase.restore.tally import Tally
 from chalicelib.supabase.restore.upload import IN_FLIGHT, Door, upload
 
@@ -164,6 +165,18 @@ def test_what_does_not_pass_names_the_file(
 
     with pytest.raises(error, match=told):
         brought(door, file(1))
+
+
+@pytest.mark.parametrize("after", [str(int(MAX_PAUSE_S) + 1), "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_who_is_told_to_wait_for_long_gives_up(
+    door: Door, server: StandInServer, storage: Storage, after: str
+) -> None:
+    server.troubles.append(Trouble(UPLOADS, 429, times=2, headers={"Retry-After": after}))
+
+    with pytest.raises(SourceLost, match="answered 429"):
+        brought(door, file(1))
+
+    assert storage.pauses == []
 
 
 def test_a_connection_that_breaks_is_made_again(
