@@ -18,11 +18,9 @@ from chalicelib.cli.backup_options import (
 )
 from chalicelib.cli.fields import (
     backup_ended,
-    cursor_option,
     given,
     id_argument,
     job_result,
-    limit_option,
     tag_option,
 )
 from chalicelib.cli.invocation import (
@@ -32,9 +30,15 @@ from chalicelib.cli.invocation import (
     json_option,
     pass_invocation,
 )
-from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.output import print_record
 from chalicelib.cli.progress_view import view_for
-from chalicelib.cli.run_commands import cancel_command, print_run, show_command
+from chalicelib.cli.record_commands import (
+    cancel_command,
+    choice_filter,
+    list_command,
+    show_command,
+)
+from chalicelib.cli.run_lines import print_run
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Asked, BackupType, Status, Trigger
 
@@ -112,34 +116,21 @@ def create(
     print_run(backup, as_json=as_json)
 
 
-@backups.command(
-    "list",
-    epilog=examples(
-        "holdfast backups list --status completed --limit 5",
-        "holdfast backups list --project $P --from 2026-01-01T00:00:00Z --json",
-    ),
+backups.add_command(
+    list_command(
+        "backup",
+        "List backups, newest first.",
+        COLUMNS,
+        "--project $P --from 2026-01-01T00:00:00Z --json",
+        click.option("--project", help="Only this project's."),
+        choice_filter("--status", Status),
+        choice_filter("--type", BackupType),
+        choice_filter("--trigger", Trigger),
+        click.option("--from", "from", help="Made at this time or later, as 2026-01-31T12:00:00Z."),
+        click.option("--to", help="Made before this time."),
+        click.option("--search", "q", help="Text in the name or the description."),
+    )
 )
-@click.option("--project", help="Only this project's.")
-@click.option("--status", type=click.Choice([s.value for s in Status]), help="Only these.")
-@click.option("--type", type=click.Choice([t.value for t in BackupType]), help="Only these.")
-@click.option("--trigger", type=click.Choice([t.value for t in Trigger]), help="Only these.")
-@click.option("--from", "from", help="Made at this time or later, as 2026-01-31T12:00:00Z.")
-@click.option("--to", help="Made before this time.")
-@click.option("--search", "q", help="Text in the name or the description.")
-@limit_option
-@cursor_option
-@data_option
-@json_option
-@pass_invocation
-def list_backups(
-    invocation: Invocation, /, *, limit: int, data: Path | None, as_json: bool, **query: Any
-) -> None:
-    """List backups, newest first."""
-    with open_service(invocation, data) as service:
-        page = service.listed("/v1/backups", query, limit)
-    print_list(page, COLUMNS, as_json=as_json)
-
-
 backups.add_command(show_command("backup", "Show a backup, with its progress while it runs."))
 backups.add_command(
     cancel_command(

@@ -23,6 +23,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.record_commands import delete_command, list_command, show_command
 from chalicelib.cli.service import open_service
 from chalicelib.domain.channel import ChannelKind
 from chalicelib.domain.errors import InvalidRequest
@@ -47,6 +48,15 @@ project_option = click.option(
 @click.group()
 def channels() -> None:
     """Say where notices go: webhooks, chat, e-mail, pagers."""
+
+
+channels.add_command(
+    list_command("channel", "List channels, newest first; never their URLs.", COLUMNS, "")
+)
+channels.add_command(show_command("channel", "Show a channel and what came of the last try at it."))
+channels.add_command(
+    delete_command("channel", "Delete a channel; what waited for it is never delivered.")
+)
 
 
 @channels.command(
@@ -101,32 +111,6 @@ def create(
     )
     with open_service(invocation, data) as service:
         print_record(service.request("POST", "/v1/channels", body=body), as_json=as_json)
-
-
-@channels.command("list", epilog=examples("holdfast channels list"))
-@limit_option
-@cursor_option
-@data_option
-@json_option
-@pass_invocation
-def list_channels(
-    invocation: Invocation, *, limit: int, cursor: str | None, data: Path | None, as_json: bool
-) -> None:
-    """List channels, newest first; never their URLs."""
-    with open_service(invocation, data) as service:
-        page = service.listed("/v1/channels", {"cursor": cursor}, limit)
-    print_list(page, COLUMNS, as_json=as_json)
-
-
-@channels.command(epilog=examples("holdfast channels show 01JD0000000000000000000000"))
-@id_argument("channel_id")
-@data_option
-@json_option
-@pass_invocation
-def show(invocation: Invocation, *, channel_id: str, data: Path | None, as_json: bool) -> None:
-    """Show a channel and what came of the last try at it."""
-    with open_service(invocation, data) as service:
-        print_record(service.request("GET", f"/v1/channels/{channel_id}"), as_json=as_json)
 
 
 @channels.command(epilog=examples("holdfast channels deliveries 01JD0000000000000000000000"))
@@ -192,18 +176,6 @@ def test(invocation: Invocation, *, channel_id: str, data: Path | None, as_json:
     with open_service(invocation, data) as service:
         job = service.request("POST", f"/v1/channels/{channel_id}/test")
         print_record(job_result(service, job), as_json=as_json)
-
-
-@channels.command(epilog=examples("holdfast channels delete 01JD0000000000000000000000"))
-@id_argument("channel_id")
-@data_option
-@json_option
-@pass_invocation
-def delete(invocation: Invocation, *, channel_id: str, data: Path | None, as_json: bool) -> None:
-    """Delete a channel; what waited for it is never delivered."""
-    with open_service(invocation, data) as service:
-        service.request("DELETE", f"/v1/channels/{channel_id}")
-    print_record({"id": channel_id, "deleted": True}, as_json=as_json)
 
 
 def _read(file: TextIO) -> str:

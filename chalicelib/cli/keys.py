@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from chalicelib.cli.fields import cursor_option, given, id_argument, limit_option
+from chalicelib.cli.fields import given
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -16,7 +16,8 @@ from chalicelib.cli.invocation import (
     json_option,
     pass_invocation,
 )
-from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.output import print_record
+from chalicelib.cli.record_commands import delete_command, list_command
 from chalicelib.cli.service import open_service
 from chalicelib.domain.access import Role
 
@@ -26,6 +27,14 @@ COLUMNS: Final = ("id", "name", "role", "created_at", "expires_at", "revoked_at"
 @click.group()
 def keys() -> None:
     """Make, list and revoke API keys."""
+
+
+keys.add_command(
+    list_command(
+        "key", "List keys, newest first, revoked ones included; never their tokens.", COLUMNS, ""
+    )
+)
+keys.add_command(delete_command("key", "End a key at once.", verb="revoke"))
 
 
 @keys.command(epilog=examples("holdfast keys create ci --role operator --days 90"))
@@ -56,30 +65,3 @@ def create(
     body = given(name=name, role=role, projects=list(projects) or None, expires_at=ends)
     with open_service(invocation, data) as service:
         print_record(service.request("POST", "/v1/keys", body=body), as_json=as_json)
-
-
-@keys.command("list", epilog=examples("holdfast keys list"))
-@limit_option
-@cursor_option
-@data_option
-@json_option
-@pass_invocation
-def list_keys(
-    invocation: Invocation, *, limit: int, cursor: str | None, data: Path | None, as_json: bool
-) -> None:
-    """List keys, newest first, revoked ones included; never their tokens."""
-    with open_service(invocation, data) as service:
-        page = service.listed("/v1/keys", {"cursor": cursor}, limit)
-    print_list(page, COLUMNS, as_json=as_json)
-
-
-@keys.command(epilog=examples("holdfast keys revoke 01JD0000000000000000000000"))
-@id_argument("key_id")
-@data_option
-@json_option
-@pass_invocation
-def revoke(invocation: Invocation, *, key_id: str, data: Path | None, as_json: bool) -> None:
-    """End a key at once."""
-    with open_service(invocation, data) as service:
-        service.request("DELETE", f"/v1/keys/{key_id}")
-    print_record({"id": key_id, "revoked": True}, as_json=as_json)

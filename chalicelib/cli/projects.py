@@ -9,14 +9,7 @@ import click
 
 from chalicelib.cli.assertions import as_fields, assertion_option
 from chalicelib.cli.exit_codes import REFUSED
-from chalicelib.cli.fields import (
-    cursor_option,
-    given,
-    id_argument,
-    job_result,
-    limit_option,
-    tag_option,
-)
+from chalicelib.cli.fields import given, id_argument, job_result, tag_option
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -24,7 +17,8 @@ from chalicelib.cli.invocation import (
     json_option,
     pass_invocation,
 )
-from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.output import print_record
+from chalicelib.cli.record_commands import delete_command, list_command, show_command
 from chalicelib.cli.retention_options import (
     no_retention_option,
     policy_of,
@@ -52,6 +46,11 @@ def projects() -> None:
     Works on the service at HOLDFAST_URL with HOLDFAST_API_KEY; without them on the data folder of
     this machine.
     """
+
+
+projects.add_command(list_command("project", "List projects, newest first.", COLUMNS, "--json"))
+projects.add_command(show_command("project", "Show a project, without its password."))
+projects.add_command(delete_command("project", "Delete a project that has no backups."))
 
 
 @projects.command(
@@ -119,32 +118,6 @@ def create(
         click.echo(role_sql)
 
 
-@projects.command("list", epilog=examples("holdfast projects list --json"))
-@limit_option
-@cursor_option
-@data_option
-@json_option
-@pass_invocation
-def list_projects(
-    invocation: Invocation, *, limit: int, cursor: str | None, data: Path | None, as_json: bool
-) -> None:
-    """List projects, newest first."""
-    with open_service(invocation, data) as service:
-        page = service.listed("/v1/projects", {"cursor": cursor}, limit)
-    print_list(page, COLUMNS, as_json=as_json)
-
-
-@projects.command(epilog=examples("holdfast projects show 01JD0000000000000000000000"))
-@id_argument("project_id")
-@data_option
-@json_option
-@pass_invocation
-def show(invocation: Invocation, *, project_id: str, data: Path | None, as_json: bool) -> None:
-    """Show a project, without its password."""
-    with open_service(invocation, data) as service:
-        print_record(service.request("GET", f"/v1/projects/{project_id}"), as_json=as_json)
-
-
 @projects.command(
     epilog=examples(
         "holdfast projects update 01JD0000000000000000000000 --source env:DATABASE_URL",
@@ -193,18 +166,6 @@ def update(
         body = kept | given(name=name, url=url, tags=tags, assertions=stated, **platform)
         changed = service.request("PATCH", f"/v1/projects/{project_id}", body=body)
     print_record(changed, as_json=as_json)
-
-
-@projects.command(epilog=examples("holdfast projects delete 01JD0000000000000000000000"))
-@id_argument("project_id")
-@data_option
-@json_option
-@pass_invocation
-def delete(invocation: Invocation, *, project_id: str, data: Path | None, as_json: bool) -> None:
-    """Delete a project that has no backups."""
-    with open_service(invocation, data) as service:
-        service.request("DELETE", f"/v1/projects/{project_id}")
-    print_record({"id": project_id, "deleted": True}, as_json=as_json)
 
 
 @projects.command(epilog=examples("holdfast projects test 01JD0000000000000000000000"))

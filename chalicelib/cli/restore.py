@@ -24,7 +24,7 @@ from chalicelib.cli.invocation import (
 from chalicelib.cli.output import print_json, text_of
 from chalicelib.cli.progress_view import ViewWatch, view_for
 from chalicelib.cli.restore_file import FileRestore, FileRestorer
-from chalicelib.cli.run_commands import print_run
+from chalicelib.cli.run_lines import print_run
 from chalicelib.cli.service import open_service
 from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import Conflict, HoldfastError, InvalidRequest

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from chalicelib.cli.fields import cursor_option, given, id_argument, limit_option
+from chalicelib.cli.fields import given, id_argument
 from chalicelib.cli.invocation import (
     Invocation,
     data_option,
@@ -16,6 +16,7 @@ from chalicelib.cli.invocation import (
     pass_invocation,
 )
 from chalicelib.cli.output import print_list, print_record
+from chalicelib.cli.record_commands import delete_command, list_command, show_command
 from chalicelib.cli.retention_options import no_retention_option, retention_field
 from chalicelib.cli.schedule_options import schedule_fields, schedule_options
 from chalicelib.cli.service import open_service
@@ -40,6 +41,21 @@ def schedules() -> None:
     monthly. A time that the clock leaves out in spring runs when the gap ends; one that comes
     twice in autumn runs once.
     """
+
+
+schedules.add_command(
+    list_command(
+        "schedule",
+        "List schedules, newest first.",
+        COLUMNS,
+        "--project $P --json",
+        click.option("--project", help="Only this project's."),
+    )
+)
+schedules.add_command(show_command("schedule", "Show a schedule with its next three runs."))
+schedules.add_command(
+    delete_command("schedule", "Delete a schedule; the backups that it made stay.")
+)
 
 
 @schedules.command(
@@ -86,33 +102,6 @@ def create(
         print_record(service.request("POST", "/v1/schedules", body=body), as_json=as_json)
 
 
-@schedules.command("list", epilog=examples("holdfast schedules list --project $P --json"))
-@click.option("--project", help="Only this project's.")
-@limit_option
-@cursor_option
-@data_option
-@json_option
-@pass_invocation
-def list_schedules(
-    invocation: Invocation, /, *, limit: int, data: Path | None, as_json: bool, **query: Any
-) -> None:
-    """List schedules, newest first."""
-    with open_service(invocation, data) as service:
-        page = service.listed("/v1/schedules", query, limit)
-    print_list(page, COLUMNS, as_json=as_json)
-
-
-@schedules.command(epilog=examples("holdfast schedules show 01JD0000000000000000000000"))
-@id_argument("schedule_id")
-@data_option
-@json_option
-@pass_invocation
-def show(invocation: Invocation, *, schedule_id: str, data: Path | None, as_json: bool) -> None:
-    """Show a schedule with its next three runs."""
-    with open_service(invocation, data) as service:
-        print_record(service.request("GET", f"/v1/schedules/{schedule_id}"), as_json=as_json)
-
-
 @schedules.command(
     epilog=examples(
         "holdfast schedules update 01JD0000000000000000000000 --cron '0 4 * * *'",
@@ -149,18 +138,6 @@ def update(
         shown = service.request("GET", path)
         body = kept | given(name=name, cron=cron, **schedule_fields(fields, shown))
         print_record(service.request("PATCH", path, body=body), as_json=as_json)
-
-
-@schedules.command(epilog=examples("holdfast schedules delete 01JD0000000000000000000000"))
-@id_argument("schedule_id")
-@data_option
-@json_option
-@pass_invocation
-def delete(invocation: Invocation, *, schedule_id: str, data: Path | None, as_json: bool) -> None:
-    """Delete a schedule; the backups that it made stay."""
-    with open_service(invocation, data) as service:
-        service.request("DELETE", f"/v1/schedules/{schedule_id}")
-    print_record({"id": schedule_id, "deleted": True}, as_json=as_json)
 
 
 @schedules.command(epilog=examples("holdfast schedules run 01JD0000000000000000000000 --json"))

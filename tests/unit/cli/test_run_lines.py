@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.cli.run_commands import print_run
+from chalicelib.cli.run_lines import print_run
 
 
 def a_step(**fields: Any) -> dict[str, Any]:
