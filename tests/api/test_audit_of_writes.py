@@ -104,6 +104,8 @@ def ids(
         "project_id": project.id,
         "empty_id": empty.id,
         "backup_id": backup.id,
+        # nobody deletes what is being restored
+        "spare_id": make_backup(project).id,
         "pending_id": make_backup(project, status=Status.PENDING).id,
         "restore_id": services.restores.request("test", new).id,
         "link_id": link.id,
@@ -119,6 +121,7 @@ def path_values(name: str, ids: Mapping[str, str]) -> dict[str, str]:
     chosen = {
         "delete_project": ("project_id", "empty_id"),
         "cancel_backup": ("backup_id", "pending_id"),
+        "delete_backup": ("backup_id", "spare_id"),
     }
     instead = {own: ids[other] for own, other in [chosen[name]]} if name in chosen else {}
     return {**ids, **instead}
