@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,28 +13,11 @@ from chalicelib.domain.backup import Backup, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Write
 from chalicelib.domain.restore import Restore, RestoreOptions
 from chalicelib.services.restores import NewRestore
+from tests.support.meddling import meddled
 
 TARGET = Connection(Endpoint(host="db.example.org", database="copy"), "canary-35bb")
-
-
-@dataclass
-class Meddling:
-    """A catalog that lets somebody act right before its first commit."""
-
-    inner: Any
-    act: Callable[[], object] | None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def commit(self, writes: Sequence[Write]) -> None:
-        act, self.act = self.act, None
-        if act is not None:
-            act()
-        self.inner.commit(writes)
 
 
 @dataclass
@@ -75,9 +58,7 @@ class Desk:
         (services or self.services).backups.delete("key:2", self.backup.id)
 
     def with_others(self, act: Callable[[], object]) -> Services:
-        adapters = self.services.adapters
-        catalog = Meddling(adapters.catalog, act)
-        return Services(self.services.settings, replace(adapters, catalog=catalog))
+        return meddled(self.services, act)
 
 
 @pytest.fixture
@@ -87,8 +68,8 @@ def desk(services: Services, backup: Backup, project: Project) -> Desk:
 
 def test_a_deletion_in_between_refuses_the_restore(desk: Desk) -> None:
     secrets = Kept(desk.services.adapters.secrets)
-    meddled = desk.with_others(desk.delete)
-    services = Services(meddled.settings, replace(meddled.adapters, secrets=secrets))
+    slow = desk.with_others(desk.delete)
+    services = Services(slow.settings, replace(slow.adapters, secrets=secrets))
 
     with pytest.raises((NotFound, Conflict)):
         desk.restore(services)
@@ -118,9 +99,9 @@ def test_two_restores_at_once_are_both_taken(desk: Desk) -> None:
 
 def test_a_repeated_request_in_between_is_the_same_restore(desk: Desk) -> None:
     asked: list[Restore] = []
-    meddled = desk.with_others(lambda: asked.append(desk.restore(key="once")))
+    slow = desk.with_others(lambda: asked.append(desk.restore(key="once")))
 
-    second = desk.restore(meddled, key="once")
+    second = desk.restore(slow, key="once")
 
     assert [one.id for one in asked] == [second.id]
     assert desk.services.backups.get(desk.backup.id).restores == (second.id,)

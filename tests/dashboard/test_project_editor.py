@@ -87,6 +87,18 @@ def test_a_password_left_empty_stays(
     assert answer.headers["location"].endswith("?notice=saved")
 
 
+def test_a_root_certificate_left_empty_is_taken_away(
+    services: Services, browser: Browser, project: Project
+) -> None:
+    path = f"/dashboard/projects/{project.id}/edit"
+    browser.post(path, sslrootcert="system", **FIELDS)
+    before = services.projects.get(project.id).endpoint.sslrootcert
+
+    browser.post(path, sslrootcert="", **FIELDS)
+
+    assert (before, services.projects.get(project.id).endpoint.sslrootcert) == ("system", None)
+
+
 def test_another_way_there_is_tried_at_once(
     services: Services, browser: Browser, project: Project
 ) -> None:

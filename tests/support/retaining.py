@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from chalicelib.services.projects import ProjectChanges
 from chalicelib.services.retention.preview import Asked
 from chalicelib.services.retention.rounds import EVERY
 from chalicelib.services.sweeper import SweepReport
+from tests.support import meddling
 from tests.support.world import World
 
 NAMES = ("database.dump", "RECOVERY.md", "manifest.json")
@@ -83,29 +83,11 @@ def change(world: World, backup: Backup, **changes: Any) -> None:
     world.adapters.catalog.commit([Replace(found.model_copy(update=changes))])
 
 
-@dataclass
-class Meddling:
-    """A catalog that lets somebody act right before a removal is committed, once."""
-
-    inner: Any
-    act: Callable[[], object] | None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def commit(self, writes: Sequence[Write]) -> None:
-        if self.act is not None and any(_marks(write) for write in writes):
-            act, self.act = self.act, None
-            act()
-        self.inner.commit(writes)
-
-
 def meddled(world: World, act: Callable[[], object]) -> Services:
     """Return services among which `act` happens between the last look and the removal."""
-    adapters = world.adapters
-    catalog = Meddling(adapters.catalog, act)
-    return Services(world.services.settings, replace(adapters, catalog=catalog))
+    return meddling.meddled(world.services, act, _mark)
 
 
-def _marks(write: Write) -> bool:
-    return isinstance(write.record, Backup) and write.record.chore is Chore.DELETE
+def _mark(writes: Sequence[Write]) -> bool:
+    backups = [write.record for write in writes if isinstance(write.record, Backup)]
+    return any(backup.chore is Chore.DELETE for backup in backups)
