@@ -108,20 +108,13 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
     clock = SystemClock()
     ids = UlidIds(clock)
     table = DynamoCatalog(watched("dynamodb"), settings.require("table"))
-    machines = {
-        Work.BACKUP: settings.require("backup_machine"),
-        Work.JOB: settings.require("job_machine"),
-        # a machine that runs a worker with the work and the id of its input does for all
-        Work.RESTORE: settings.restore_machine or settings.require("job_machine"),
-        Work.NOTICES: settings.require("job_machine"),
-    }
     sns = watched("sns")
     return Adapters(
         clock=clock,
         ids=ids,
         catalog=RetryingCatalog(table, ids, Patience(clock, threading.Event().wait, chance)),
         store=s3_store(settings, clock, watch, session),
-        workflow=StepFunctionsWorkflow(watched("stepfunctions"), machines),
+        workflow=StepFunctionsWorkflow(watched("stepfunctions"), _machines(settings)),
         secrets=SecretsManagerSecrets(watched("secretsmanager"), settings.secrets_prefix),
         signer=KmsSigner(
             watched("kms"),
@@ -138,6 +131,17 @@ def aws_adapters(settings: Settings, watch: Callable[[Any], None] = unwatched) -
             ChannelKind.SNS: lambda: SnsMessenger(sns),
         },
     )
+
+
+def _machines(settings: Settings) -> dict[Work, str]:
+    job = settings.require("job_machine")
+    return {
+        Work.BACKUP: settings.require("backup_machine"),
+        Work.JOB: job,
+        # a machine that runs a worker with the work and the id of its input does for all
+        Work.RESTORE: settings.restore_machine or job,
+        Work.NOTICES: job,
+    }
 
 
 def _scheduler(settings: Settings, client: Callable[[str], Any]) -> Scheduler | None:

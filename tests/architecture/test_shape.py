@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from chalicelib.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ("chalicelib.adapters.aws", "chalicelib.adapters.embedded")
 HEAVY = ("boto3", "botocore", "psycopg", "cryptography", "sqlite3", "aws_xray_sdk", "zstandard")
+
+
+WORKERS = ("adapters", "bootstrap", "domain", "engine", "services", "supabase", "worker")
+"""The packages that a worker loads, if only when a run asks for them."""
 
 
 def project() -> dict[str, Any]:
@@ -83,3 +89,24 @@ def test_no_module_is_called_by_what_says_nothing() -> None:
     names = {path.stem for path in (ROOT / "chalicelib").rglob("*.py")}
 
     assert not names & {"utils", "util", "common", "misc", "base", "helpers"}
+
+
+def imported(folder: Path) -> set[str]:
+    """Name all that the modules of a folder import, wherever in them they do."""
+    trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    parts = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.partition(".")[0] for name in (*plain, *parts)}
+
+
+@pytest.mark.parametrize("package", WORKERS)
+def test_what_workers_import_is_in_their_image(package: str) -> None:
+    pinned = (ROOT / "layers" / "pgclient" / "requirements.txt").read_text()
+    there = {line.partition("==")[0] for line in pinned.splitlines() if "==" in line}
+
+    foreign = imported(ROOT / "chalicelib" / package) - sys.stdlib_module_names - {"chalicelib"}
+
+    makers = packages_distributions()
+    missing = {name for name in foreign if not {one.lower() for one in makers[name]} & there}
+    assert missing == set()
