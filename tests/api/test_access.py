@@ -155,6 +155,7 @@ def test_lists_show_only_what_is_in_sight(
     assert ids["project_id"] not in outside
 
 
+@pytest.mark.embedded_only  # all others ask with keys of both sets
 @named(GUARDED)
 @pytest.mark.parametrize("token", [None, "hf_01JD0000000000000000000000_wrong"])
 def test_without_a_valid_key_nothing_answers(
@@ -165,6 +166,7 @@ def test_without_a_valid_key_nothing_answers(
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 
+@pytest.mark.embedded_only  # all others ask with keys of both sets
 @named([one for one in GUARDED if one.allow.role is not Role.VIEWER])
 def test_a_role_too_low_is_forbidden(
     client_for: Callable[..., httpx.Client], route: Route, ids: dict[str, str]

@@ -31,6 +31,7 @@ def test_a_request_stores_a_pending_backup_and_starts_it(
     assert services.adapters.workflow.is_running(Work.BACKUP, shown["id"])
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     ("fields", "status", "code"),
     [

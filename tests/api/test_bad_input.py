@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.project import Project
 
+pytestmark = pytest.mark.embedded_only  # refused before anything is stored
 JSON = {"Content-Type": "application/json"}
 
 

@@ -157,6 +157,7 @@ def test_what_was_delivered_is_listed_page_by_page(
     assert {item["state"] for item in items} == {"waiting"}
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "change",
     [

@@ -115,6 +115,7 @@ def test_a_repeated_key_is_a_conflict_once_its_backup_is_an_hour_old(
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "fields",
     [

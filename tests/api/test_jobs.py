@@ -58,6 +58,7 @@ def test_waiting_ends_with_its_seconds(client: httpx.Client, job: Job) -> None:
     assert 0.3 <= time.monotonic() - begin < 10
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize("wait", ["-1", "20.1", "nan", "inf", "long", "", "1e400"])
 def test_a_wait_that_cannot_be_is_refused(client: httpx.Client, job: Job, wait: str) -> None:
     answer = client.get(f"/v1/jobs/{job.id}", params={"wait": wait})

@@ -62,6 +62,7 @@ def test_an_expired_key_opens_nothing(
     assert holder.get("/v1/backups").status_code == 401
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "change",
     [

@@ -190,6 +190,7 @@ def test_only_completed_backups_have_links(
     assert client.post(f"/v1/backups/{backup.id}/links").status_code == 409
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "body",
     [

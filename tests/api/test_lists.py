@@ -149,6 +149,7 @@ def test_a_limited_key_sees_backups_of_its_projects_only(
     assert limited.get("/v1/backups", params={"project": other.id}).status_code == 404
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "query",
     [

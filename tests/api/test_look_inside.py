@@ -90,6 +90,7 @@ def test_rows_are_none_of_a_viewers_business(
     assert answer.status_code == 403
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize("body", [{"limit": 0}, {"limit": 1001}, {"limit": "5"}, {"rows": 5}])
 def test_a_limit_that_cannot_be_is_refused(
     client: httpx.Client, backup: Backup, body: dict[str, object]
@@ -99,6 +100,7 @@ def test_a_limit_that_cannot_be_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize("name", ["a" * 301, "a%0Ab", "a%00b"])
 def test_a_name_that_cannot_be_is_refused(client: httpx.Client, backup: Backup, name: str) -> None:
     answer = client.post(f"/v1/backups/{backup.id}/tables/{name}/rows")

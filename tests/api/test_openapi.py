@@ -11,6 +11,8 @@ from chalicelib.api.routes import ALL
 from chalicelib.api.routing import Route
 from chalicelib.dashboard.pages import ALL as PAGES
 
+pytestmark = pytest.mark.embedded_only  # the document is made of the code alone
+
 
 @pytest.fixture
 def document(client: httpx.Client) -> dict[str, Any]:

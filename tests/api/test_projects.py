@@ -70,6 +70,7 @@ def test_the_records_on_disk_do_not_hold_the_password(
     assert not any(b"hunter2" in p.read_bytes() for p in files)
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -153,6 +154,7 @@ def test_a_url_replaces_the_whole_endpoint(client: httpx.Client, project: Projec
     assert (shown["host"], shown["database"], shown["user"]) == ("h", "d", "u")
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize("body", [{}, {"name": None}, {"host": "a,b"}, {"id": "x"}])
 def test_a_change_that_cannot_be_is_refused(
     client: httpx.Client, project: Project, body: dict[str, object]
@@ -196,6 +198,7 @@ def test_what_only_workers_can_do_becomes_a_job(
     assert client.get(answer.headers["location"]).json()["id"] == job["id"]
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 def test_an_estimate_of_what_cannot_be_is_refused(client: httpx.Client, project: Project) -> None:
     answer = client.post(f"/v1/projects/{project.id}/estimate", json={"type": "incremental"})
 

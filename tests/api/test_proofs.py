@@ -68,6 +68,7 @@ def test_assertions_can_be_taken_away(client: httpx.Client, project: Project) ->
     assert client.get(f"/v1/projects/{project.id}").json()["assertions"] == []
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     "assertions",
     [

@@ -55,6 +55,7 @@ def test_a_project_is_created_with_a_policy(client: httpx.Client) -> None:
     assert shown["retention"]["keep_days"] == 30
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     ("policy", "field"),
     [

@@ -64,6 +64,7 @@ def test_a_disabled_schedule_has_no_next_run(create: Callable[..., dict[str, Any
     assert (shown["next"], shown["next_runs"]) == (None, [])
 
 
+@pytest.mark.embedded_only  # refused before anything is stored
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
