@@ -6,7 +6,7 @@ needs the other's code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -57,10 +57,26 @@ class Application:
     no_owner: bool = False
 
 
-class Target(Protocol):
-    """Be one session to a target, and the client programs that work on it.
+@dataclass(frozen=True)
+class Aside:
+    """Say what becomes of the rows of one entry that are not to go into its table.
 
-    Every call may raise the SourceError classes, and what the watch raises.
+    The statements `before` make a place for them, `copy_statement` takes them there, and those
+    `after` use it, all in one transaction.
+    """
+
+    dump_id: int
+    before: tuple[str, ...]
+    copy_statement: str
+    after: tuple[str, ...]
+
+
+class Target(Protocol):
+    """Be a session to a target, and the client programs that work on it.
+
+    A session that is lost is replaced, and what it was at is done again, each transaction once:
+    nothing may be kept in a session. Every call may raise the SourceError classes, SourceLost when
+    no session lasts, and what the watch raises.
     """
 
     @property
@@ -139,6 +155,20 @@ class Target(Protocol):
 
     def load(self, file: RestoreFile, dump_ids: frozenset[int]) -> str | None:
         """Copy the rows of entries as a replica, all or none; return why one was refused."""
+        ...
+
+    def load_each(
+        self, file: RestoreFile, dump_ids: frozenset[int], loaded: Callable[[int], object]
+    ) -> str | None:
+        """Copy the rows of entries as a replica, those of one all or none.
+
+        `loaded` is called with each entry that is in, from another thread. Returns why one was
+        refused, which ends it; None when all are in.
+        """
+        ...
+
+    def use(self, file: RestoreFile, aside: Aside) -> str | None:
+        """Use the rows of an entry as a replica, all or nothing; return why it was refused."""
         ...
 
     def compare(self, part: PartSource, dump_ids: frozenset[int], *, is_whole: bool) -> Comparison:

@@ -20,6 +20,8 @@ from chalicelib.engine.connection import Session, SessionOptions, open_session
 from chalicelib.engine.crew import Crew
 
 FAREWELL_S: Final = 0.6
+LOOK_S: Final = 0.02
+ENDING_LOOKS: Final = 250
 """Seconds that the server gets to end our sessions before we cut the way to it."""
 
 TERMINATE: Final = (
@@ -88,20 +90,36 @@ class Sessions:
         session.close()
         raise Cancelled("the run ended while a session was being opened")
 
+    def renewed(self, lost: Session) -> Session:
+        """Open a session in place of one that was lost, and end all others of this run.
+
+        The server may not have noticed the loss, and would keep the locks of what it still runs.
+        May be called again with the same one when it failed.
+        """
+        with self._lock:
+            self._open = [one for one in self._open if one is not lost]
+        _sever(lost)
+        lost.close()
+        session = self.open()
+        self._terminate_others(session, ENDING_LOOKS)
+        return session
+
     def _say_farewell(self, session: Session) -> None:
         # A backend that waits for a lock or counts rows would not notice that its client left.
         pool = ThreadPoolExecutor(1)
         wait([pool.submit(self._terminate_others, session)], timeout=FAREWELL_S)
         pool.shutdown(wait=False)
 
-    def _terminate_others(self, session: Session) -> None:
+    def _terminate_others(self, session: Session, looks: int | None = None) -> None:
+        """End them and look until they are gone, at most so many times."""
         mark = (self.options.application_name,)
         pause = threading.Event()
         with suppress(psycopg.Error):  # the server may be what broke
             session.execute(b"ROLLBACK")
             session.execute(TERMINATE, mark)
-            while session.execute(COUNT_OTHERS, mark).fetchone() != (0,):
-                pause.wait(0.02)
+            while looks != 0 and session.execute(COUNT_OTHERS, mark).fetchone() != (0,):
+                looks = None if looks is None else looks - 1
+                pause.wait(LOOK_S)
 
 
 def _sever(session: Session) -> None:

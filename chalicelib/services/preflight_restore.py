@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
+from chalicelib.domain.backup import Component
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.job import Job
 from chalicelib.domain.restore import Preflight
 from chalicelib.postgres_ports import Restorer, Watch
 from chalicelib.services.restore_sources import RestoreSources, Wanted
+
+BY_HAND: Final = "RECOVERY.md beside the backup says how to bring it by hand"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,20 @@ class RestorePreflight:
         )
         try:
             with self.sources.request(wanted, watch) as request:
-                return self.restorer.preflight(request, watch)
+                found = self.restorer.preflight(request, watch)
+                if request.platform is not None:
+                    return found
+            told = left_out(wanted.backup.options.components)
+            return found.model_copy(update={"warnings": (*found.warnings, *told)})
         finally:
             if arguments.target.endpoint is not None:
                 self.sources.secrets.delete(wanted.secret_name)
+
+
+def left_out(components: Iterable[Component]) -> tuple[str, ...]:
+    """Say which components of a backup a plain database does not get."""
+    return tuple(
+        f"component {component} is not restored into a plain database; {BY_HAND}"
+        for component in components
+        if component is not Component.DATABASE
+    )

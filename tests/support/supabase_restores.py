@@ -160,7 +160,8 @@ class Restoring:
     def restorer(self) -> SupabaseRestorer:
         clients = Clients(default_folders(()))
         settings = RestorerSettings(clients, "warn", 30.0, self.folder / "scratch")
-        return SupabaseRestorer(PostgresWorkbench(settings, SystemClock()), self.pauses.append)
+        workbench = PostgresWorkbench(settings, SystemClock(), self.pauses.append)
+        return SupabaseRestorer(workbench, self.pauses.append)
 
     def restore(
         self, source: RestoreSource, target: SupabaseStandIn, *components: Component

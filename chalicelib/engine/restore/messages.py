@@ -19,6 +19,7 @@ ENTRY: Final = re.compile(r"pg_restore: from TOC entry (\d+); \d+ \d+ (.*)")
 ERROR: Final = re.compile(r"pg_restore: error: (.*)")
 PSQL_ERROR: Final = re.compile(r"psql:\S*:\d+: (?:ERROR|FATAL|error): +(.*)|psql: error: (.*)")
 COMMAND: Final = re.compile(r"Command was: (.*)")
+BEGUN: Final = re.compile(r"pg_restore: creating (.*)")
 STARTED: Final = re.compile(r'pg_restore: processing data for table "(.*)"$')
 SERVER_WORD: Final = re.compile(r"^(?:could not execute query: )?(?:ERROR|FATAL): +")
 
@@ -37,6 +38,12 @@ IGNORABLE: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (r"INDEX .*", r"DROP INDEX IF EXISTS .*;", "it goes with its table"),
 )
+
+THERE_ALREADY: Final = (
+    "already exists|is already |multiple primary keys|pg_largeobject_metadata_oid_index"
+)
+"""What is said of a thing that is made a second time, by servers that speak English."""
+MADE_BEFORE: Final = "it was made in a session that was lost before it could say so"
 
 ADVICE: Final[tuple[tuple[str, str], ...]] = (
     (r"No space left on device|could not extend file", "Free disk space on the target's server."),
@@ -60,13 +67,18 @@ NO_ADVICE: Final = "Look at this object in the source and at the log of the targ
 
 @dataclass
 class Findings:
-    """Hold what was said: errors and ignored complaints, bounded, and their numbers."""
+    """Hold what was said: errors and ignored complaints, bounded, and their numbers.
+
+    `begun` are the labels of what was to be made, up to the loss of the target, if any.
+    """
 
     errors: list[Note] = field(default_factory=list)
     ignored: list[Note] = field(default_factory=list)
     errors_total: int = 0
     ignored_total: int = 0
     failed_entries: set[int] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    is_lost: bool = False
 
     def error(self, note: Note) -> None:
         """Count an error; keep it if there is room."""
@@ -84,10 +96,17 @@ class Findings:
 class Listener:
     """Read a client's stderr to its end in a thread, in memory that does not grow."""
 
-    def __init__(self, pipe: IO[bytes], findings: Findings, password: str) -> None:
-        """Begin to read; the password never gets into a note."""
+    def __init__(
+        self,
+        pipe: IO[bytes],
+        findings: Findings,
+        password: str,
+        again: frozenset[int] = frozenset(),
+    ) -> None:
+        """Begin to read; the password never gets into a note. Entries `again` may be there."""
         self._findings = findings
         self._password = password
+        self._again = again
         self._entry: tuple[int, str] | None = None
         self._error: str | None = None
         self.tables_started = 0
@@ -114,6 +133,10 @@ class Listener:
             self._close_error("")
             self.tables_started += 1
             self.table = printable(match[1])
+        elif match := BEGUN.match(line):
+            self._close_error("")
+            if not self.lost.is_set():
+                self._findings.begun.add(match[1])
 
     def _close_error(self, command: str) -> None:
         if self._error is None:
@@ -121,8 +144,12 @@ class Listener:
         error, self._error = self._error, None
         if re.search(LOST, error):
             self.lost.set()
+        if self.lost.is_set():
+            return  # all that follows fails for the same reason
         number, label = self._entry or (0, "")
         why = ignorable(label, command)
+        if number in self._again and re.search(THERE_ALREADY, error):
+            why = MADE_BEFORE
         what = printable(label or "the session")[:300]
         said = scrub(SERVER_WORD.sub("", error), self._password)
         if why is not None:

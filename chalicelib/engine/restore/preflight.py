@@ -18,7 +18,9 @@ from chalicelib.domain.errors import (
     PermissionDenied,
     VersionUnsupported,
 )
+from chalicelib.domain.foreign_key import foreign_key
 from chalicelib.domain.restore import MAX_NOTES, Preflight, Problem, RestoreOptions
+from chalicelib.domain.supabase import DUMPED_BESIDE
 from chalicelib.engine.archive.toc import TocEntry
 from chalicelib.engine.choice import NEW_SETTING_MAJOR
 from chalicelib.engine.faults import printable
@@ -57,6 +59,7 @@ def judge(facts: TargetFacts, plan: Plan, options: RestoreOptions) -> Preflight:
         *_privileges(facts, entries),
         *_emptiness(facts, plan, options),
         *_extensions(facts, entries),
+        *_platform(facts, entries),
         *([] if options.no_owner else _roles(facts, entries)),
     ]
     return Preflight(
@@ -177,6 +180,26 @@ def _extensions(facts: TargetFacts, entries: Iterable[TocEntry]) -> Iterator[Hol
         yield PermissionDenied(
             f"only a superuser may create the extension {_named(refused)}",
             hint="Have a superuser create it in the target first.",
+        )
+
+
+def _platform(facts: TargetFacts, entries: Iterable[TocEntry]) -> Iterator[HoldfastError]:
+    """Yield foreign keys to tables of a hosting platform, which lie in an archive of their own."""
+    found = list(entries)
+    schemas = {thing.name for thing in facts.objects if thing.descriptor == "SCHEMA"}
+    schemas |= {entry.tag for entry in found if entry.descriptor == "SCHEMA"}
+    keys = [foreign_key(entry.definition) for entry in found if entry.descriptor == "FK CONSTRAINT"]
+    absent = [
+        key
+        for key in keys
+        if key is not None and key.refers_to[0] in DUMPED_BESIDE and key.refers_to[0] not in schemas
+    ]
+    for key in absent[:MAX_NAMED]:
+        yield Conflict(
+            f"{printable(str(key))} refers to {printable('.'.join(key.refers_to))}, and the target "
+            f"has no schema {key.refers_to[0]}",
+            hint="Restore into a Supabase project, choose tables without that one, or follow "
+            "RECOVERY.md, which brings the platform's definitions first.",
         )
 
 

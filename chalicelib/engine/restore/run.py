@@ -84,12 +84,16 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Command:
-    """Say what to run; `feed` is what goes to its stdin, if anything."""
+    """Say what to run; `feed` is what goes to its stdin, if anything.
+
+    Entries `again` were begun before the target was lost: they may be there already.
+    """
 
     argv: list[str]
     environment: dict[str, str]
     connection: Connection
     feed: Callable[[], Iterator[bytes]] | None = None
+    again: frozenset[int] = frozenset()
 
 
 def run(command: Command, pulse: Pulse) -> Findings:
@@ -99,20 +103,32 @@ def run(command: Command, pulse: Pulse) -> Findings:
     whatever the pulse or the bytes to feed raise: then the client was killed before its input
     ended, so that a script's transaction is rolled back.
     """
+    findings = run_until_lost(command, pulse)
+    if findings.is_lost:
+        raise target_lost()
+    return findings
+
+
+def run_until_lost(command: Command, pulse: Pulse) -> Findings:
+    """Run a client as `run` does; that the target went away is a finding too."""
     findings = Findings()
     with Child(_start(command)) as child:
-        listener = Listener(child.stderr, findings, command.connection.password)
+        password = command.connection.password
+        listener = Listener(child.stderr, findings, password, command.again)
         pulse.listener = listener
-        if command.feed is not None:
-            _feed(child, command.feed(), pulse)
-        while not child.wait(TICK_S):
-            pulse()
+        try:
+            _attend(child, command, pulse)
+        except SourceLost:
+            # the pulse says so of the listener; who else says it speaks of something else
+            if not listener.lost.is_set():
+                raise
         code = child.close()
         listener.finish()
     pulse.tables_before += listener.tables_started
     pulse.listener = None
-    if listener.lost.is_set():
-        raise target_lost()
+    findings.is_lost = listener.lost.is_set()
+    if findings.is_lost:
+        return findings
     if code < 0:
         raise killed(child.name, code)
     if code != 0 and findings.errors_total + findings.ignored_total == 0:
@@ -132,6 +148,13 @@ def _start(command: Command) -> Start:
         stdin=subprocess.DEVNULL if command.feed is None else subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+def _attend(child: Child, command: Command, pulse: Pulse) -> None:
+    if command.feed is not None:
+        _feed(child, command.feed(), pulse)
+    while not child.wait(TICK_S):
+        pulse()
 
 
 def _feed(child: Child, chunks: Iterator[bytes], pulse: Pulse) -> None:

@@ -1,4 +1,7 @@
-"""Be the target that the rules of a platform work on: one session, and pg_restore beside it.
+"""Be the target that the rules of a platform work on: a session, and pg_restore beside it.
+
+Both are begun again where the target or the way to it is lost. pg_restore does not say which of its
+statements were committed, so it brings everything once more, and what it had begun may be there.
 
 Rows are copied by us and not by pg_restore: the setting that keeps triggers from firing is a
 session's, platforms grant it to a SET only, and pg_restore cannot be told to say one.
@@ -6,7 +9,8 @@ session's, platforms grant it to a SET only, and pg_restore cannot be told to sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -16,12 +20,8 @@ from psycopg import sql
 
 from chalicelib.domain.measure import large_object_digest
 from chalicelib.domain.restore import Comparison, RestoreOptions
-from chalicelib.engine.archive.blocks import blocks, skip
-from chalicelib.engine.archive.byte_stream import ByteStream
-from chalicelib.engine.archive.decoding import decoded
-from chalicelib.engine.archive.encodings import codec_of, encoding_of, readable
+from chalicelib.engine.archive.encodings import codec_of, readable
 from chalicelib.engine.archive.toc import Section, Toc, TocEntry
-from chalicelib.engine.archive.toc_reader import read_toc
 from chalicelib.engine.connection import Session
 from chalicelib.engine.environment import child_environment
 from chalicelib.engine.faults import printable, scrub
@@ -29,15 +29,20 @@ from chalicelib.engine.restore.arguments import Stage, restore_arguments
 from chalicelib.engine.restore.compare import comparison, look, reordered
 from chalicelib.engine.restore.contents import toc_of
 from chalicelib.engine.restore.hold import Hold, Look, RestorerSettings, held, use_list
+from chalicelib.engine.restore.lasting_session import TRIES, LastingSession, Pieces
 from chalicelib.engine.restore.measure import Measure, row_sums, sequences_of, texts_of_archive
-from chalicelib.engine.restore.run import Command, Pulse, run
+from chalicelib.engine.restore.messages import Findings
+from chalicelib.engine.restore.row_texts import Rows, rows_of
+from chalicelib.engine.restore.run import Command, Pulse, run_until_lost, target_lost
 from chalicelib.ports import Clock
 from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreRequest, Watch
-from chalicelib.restore_ports import Application, Applied, Entry, Target
+from chalicelib.restore_ports import Application, Applied, Aside, Entry, Target
 
 NOT_RECORDED: Final = "no counts were recorded with the backup"
 REPLICA: Final = b"SET LOCAL session_replication_role = replica"
 CONTENT: Final = b"SET LOCAL xmloption = content"
+ENCODING: Final = sql.SQL("SET LOCAL client_encoding = {}")
+Work = Callable[[Session], None]
 _SECTIONS: Final = {
     Section.NONE: "none",
     Section.PRE_DATA: "pre-data",
@@ -49,10 +54,16 @@ _SECTIONS: Final = {
 class PostgresWorkbench:
     """Implement `restore_ports.Workbench` with psycopg and this machine's clients."""
 
-    def __init__(self, settings: RestorerSettings, clock: Clock) -> None:
-        """Keep the parts."""
+    def __init__(
+        self,
+        settings: RestorerSettings,
+        clock: Clock,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        """Keep the parts; `pause` waits so many seconds before a lost target is tried again."""
         self._settings = settings
         self._clock = clock
+        self._pause = pause or threading.Event().wait
 
     @contextmanager
     def open(self, request: RestoreRequest, watch: Watch) -> Iterator[Target]:
@@ -60,17 +71,20 @@ class PostgresWorkbench:
         pulse = Pulse(watch, self._clock, request.run_id)
         pulse.begin("preflight")
         with held(self._settings, request, pulse) as (hold, seen):
-            yield PostgresTarget(request, hold, seen)
+            lasting = LastingSession(hold, seen.session, self._pause)
+            yield PostgresTarget(request, hold, seen, lasting)
 
 
 class PostgresTarget:
     """Implement `restore_ports.Target`."""
 
-    def __init__(self, request: RestoreRequest, hold: Hold, seen: Look) -> None:
+    def __init__(
+        self, request: RestoreRequest, hold: Hold, seen: Look, lasting: LastingSession
+    ) -> None:
         """Keep the parts."""
         self._request = request
         self._hold = hold
-        self._session = seen.session
+        self._lasting = lasting
         self._facts = seen.facts
         self._chosen = seen.chosen
 
@@ -125,20 +139,22 @@ class PostgresTarget:
 
     def rows(self, question: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask a question."""
-        return self._hold.ask(lambda: _fetched(self._session, question, values))
+        return self._lasting.run(lambda pieces: _fetched(pieces.session, question, values))
 
     def attempt(self, *statements: str, as_replica: bool = False) -> str | None:
         """Run statements in one transaction; return why the server refused."""
 
-        def work() -> None:
-            for statement in statements:
-                self._session.execute(statement.encode())
+        def work(session: Session) -> None:
+            _execute(session, statements)
 
-        return self._hold.ask(partial(self._attempted, work, as_replica=as_replica))
+        done = _as_replica(work) if as_replica else work
+        return self._refusal(lambda pieces: pieces.once(statements, done))
 
     def probe(self, role: str, claims: str, question: str) -> list[tuple[Any, ...]] | str:
         """Ask as another role with these claims, under its row security; undo all of it."""
-        return self._hold.ask(partial(self._probed, role, claims, question))
+        return self._lasting.run(
+            lambda pieces: self._probed(pieces.session, role, claims, question)
+        )
 
     def entries(self, file: RestoreFile) -> tuple[Entry, ...]:
         """Read the table of contents of an archive."""
@@ -150,52 +166,94 @@ class PostgresTarget:
         """Have pg_restore bring entries, each on its own."""
         if not application.dump_ids:
             return Applied()
-        file = application.file
-        stage = Stage(file.path, use_list(self._hold.folder, application.dump_ids))
-        found = run(self._command(application, stage), self._hold.pulse)
-        return Applied(
-            tuple(found.errors), found.errors_total, tuple(found.ignored), found.ignored_total
-        )
+        again: frozenset[int] = frozenset()
+        tries = 0
+        while True:
+            found = run_until_lost(self._command(application, again), self._hold.pulse)
+            # what was refused ends the restore, so there is nothing to go on for
+            if not found.is_lost or found.errors_total:
+                return _applied(found)
+            begun = again | _labelled(application, found.begun)
+            tries = tries + 1 if begun == again else 1
+            again = begun
+            if tries == TRIES:
+                raise target_lost()
+            self._lasting.renew()
 
     def load(self, file: RestoreFile, dump_ids: frozenset[int]) -> str | None:
         """Copy the rows of entries as a replica, all or none; return why one was refused."""
-        work = partial(self._copied, file, dump_ids)
-        return self._hold.ask(partial(self._attempted, work, as_replica=True))
+
+        def work(session: Session) -> None:
+            for rows in rows_of(file, dump_ids):
+                self._copy(session, rows, rows.entry.copy_statement)
+
+        return self._refusal(lambda pieces: pieces.once(dump_ids, _as_replica(work)))
+
+    def load_each(
+        self, file: RestoreFile, dump_ids: frozenset[int], loaded: Callable[[int], object]
+    ) -> str | None:
+        """Copy the rows of entries as a replica, those of one all or none."""
+        told: set[int] = set()
+
+        def work(pieces: Pieces) -> None:
+            for rows in rows_of(file, dump_ids):
+                copy = partial(self._copy, rows=rows, statement=rows.entry.copy_statement)
+                pieces.once(rows.entry.dump_id, _as_replica(copy))
+                if rows.entry.dump_id not in told:
+                    told.add(rows.entry.dump_id)
+                    loaded(rows.entry.dump_id)
+
+        return self._refusal(work)
+
+    def use(self, file: RestoreFile, aside: Aside) -> str | None:
+        """Use the rows of an entry as a replica, all or nothing; return why it was refused."""
+
+        def work(session: Session) -> None:
+            _execute(session, aside.before)
+            for rows in rows_of(file, frozenset({aside.dump_id})):
+                self._copy(session, rows, aside.copy_statement)
+            _execute(session, aside.after)
+
+        return self._refusal(lambda pieces: pieces.once(aside.dump_id, _as_replica(work)))
 
     def compare(self, part: PartSource, dump_ids: frozenset[int], *, is_whole: bool) -> Comparison:
         """Hold what was loaded against what was recorded of the dump."""
         if part.counts is None:
             return Comparison(not_compared={"rows": NOT_RECORDED})
         measure = _measure(part, dump_ids, is_whole=is_whole)
-        found = self._hold.ask(partial(look, self._session, measure))
+        found = self._lasting.run(lambda pieces: look(pieces.session, measure))
         sums = row_sums(part.file, reordered(measure, found), self._hold.pulse)
         return comparison(measure, found, sums)
 
-    def _attempted(self, work: Callable[[], None], *, as_replica: bool) -> str | None:
-        try:
-            with self._session.transaction():
-                if as_replica:
-                    self._session.execute(REPLICA)
-                work()
-        except psycopg.DatabaseError as error:
-            # the target is gone: that is no refusal
-            if self._session.closed:
-                raise
-            return self._said(error)
-        return None
+    def _refusal(self, work: Callable[[Pieces], None]) -> str | None:
+        """Do some work and return why the server refused it; None when it did not."""
 
-    def _probed(self, role: str, claims: str, question: str) -> list[tuple[Any, ...]] | str:
+        def done(pieces: Pieces) -> str | None:
+            try:
+                work(pieces)
+            except psycopg.DatabaseError as error:
+                # the target is gone: that is no refusal
+                if pieces.session.closed:
+                    raise
+                return self._said(error)
+            return None
+
+        return self._lasting.run(done)
+
+    def _probed(
+        self, session: Session, role: str, claims: str, question: str
+    ) -> list[tuple[Any, ...]] | str:
         try:
-            with self._session.transaction(force_rollback=True):
-                self._session.execute(
+            with session.transaction(force_rollback=True):
+                session.execute(
                     b"SELECT set_config('request.jwt.claims', %s, true),"
                     b" set_config('row_security', 'on', true)",
                     (claims,),
                 )
-                self._session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-                return _fetched(self._session, question, ())
+                session.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+                return _fetched(session, question, ())
         except psycopg.DatabaseError as error:
-            if self._session.closed:
+            if session.closed:
                 raise
             return self._said(error)
 
@@ -207,27 +265,24 @@ class PostgresTarget:
         message = error.diag.message_primary or str(error)
         return scrub(message, self._request.connection.password) + printable(place)
 
-    def _copied(self, file: RestoreFile, dump_ids: frozenset[int]) -> None:
-        stream = ByteStream(file.open())
-        toc = read_toc(stream)
-        encoding = sql.Literal(encoding_of(toc))
-        self._session.execute(CONTENT)
-        self._session.execute(sql.SQL("SET LOCAL client_encoding = {}").format(encoding))
-        for block, entry in blocks(stream, toc):
-            if entry.dump_id in dump_ids and entry.is_table_data:
-                self._copy(entry, decoded(toc.header.codec, stream.run()))
-            else:
-                skip(stream, block)
-        self._session.execute(b"SET LOCAL client_encoding = 'UTF8'")
+    def _copy(self, session: Session, rows: Rows, statement: str) -> None:
+        pulse = self._hold.pulse
+        before = pulse.fed_bytes
+        session.execute(CONTENT)
+        session.execute(ENCODING.format(sql.Literal(rows.encoding)))
+        try:
+            with session.cursor() as cursor, cursor.copy(_raw(statement)) as copy:
+                for piece in rows.text:
+                    copy.write(piece)
+                    pulse.fed_bytes += len(piece)
+        except BaseException:
+            # it is rolled back, and perhaps brought once more
+            pulse.fed_bytes = before
+            raise
+        session.execute(ENCODING.format(sql.Literal("UTF8")))
 
-    def _copy(self, entry: TocEntry, text: Iterator[bytes]) -> None:
-        statement = entry.copy_statement.encode("utf-8", "surrogateescape")
-        with self._session.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in text:
-                copy.write(piece)
-                self._hold.pulse.fed_bytes += len(piece)
-
-    def _command(self, application: Application, stage: Stage) -> Command:
+    def _command(self, application: Application, again: frozenset[int]) -> Command:
+        stage = Stage(application.file.path, use_list(self._hold.folder, application.dump_ids))
         connection = self._request.connection
         environment = child_environment(connection, self._hold.sessions.options, self._hold.secret)
         options = RestoreOptions(jobs=self._request.options.jobs)
@@ -236,7 +291,44 @@ class PostgresTarget:
         if application.no_owner:
             argv.insert(1, "--no-owner")
         feed = application.file.open if stage.archive is None else None
-        return Command(argv, environment, connection, feed)
+        return Command(argv, environment, connection, feed, again)
+
+
+def _raw(statement: str) -> bytes:
+    return statement.encode("utf-8", "surrogateescape")
+
+
+def _execute(session: Session, statements: Iterable[str]) -> None:
+    for statement in statements:
+        session.execute(statement.encode())
+
+
+def _as_replica(work: Work) -> Work:
+    def done(session: Session) -> None:
+        session.execute(REPLICA)
+        work(session)
+
+    return done
+
+
+def _labelled(application: Application, begun: Container[str]) -> frozenset[int]:
+    """Return the entries that pg_restore said it would make."""
+    toc = toc_of(application.file)
+    wanted = frozenset(application.dump_ids)
+    return frozenset(
+        entry.dump_id for entry in toc.entries if entry.dump_id in wanted and _label(entry) in begun
+    )
+
+
+def _label(entry: TocEntry) -> str:
+    name = f"{entry.namespace}.{entry.tag}" if entry.namespace else entry.tag
+    return f'{entry.descriptor} "{name}"'
+
+
+def _applied(found: Findings) -> Applied:
+    return Applied(
+        tuple(found.errors), found.errors_total, tuple(found.ignored), found.ignored_total
+    )
 
 
 def _fetched(session: Session, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:

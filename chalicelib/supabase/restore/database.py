@@ -21,7 +21,14 @@ from typing import Final
 from chalicelib.restore_ports import Application, Entry, Target, ids_of
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.catalogue import OWN_SCHEMA, CronJob, Extension
-from chalicelib.supabase.restore.choice import POSITIONS, Choice, World, owners_of, segments
+from chalicelib.supabase.restore.choice import (
+    POSITIONS,
+    ROWS,
+    Choice,
+    World,
+    owners_of,
+    segments,
+)
 from chalicelib.supabase.restore.facts import ProjectFacts
 from chalicelib.supabase.restore.roles import RolePlan, quoted
 from chalicelib.supabase.restore.tally import Tally
@@ -30,6 +37,7 @@ REFUSED: Final = "Restore as the role postgres of a new project."
 MAY_CREATE: Final = "SELECT pg_catalog.has_schema_privilege(%s, %s, 'CREATE')"
 HISTORY: Final = "supabase_migrations.schema_migrations"
 SET_OPTION_SINCE: Final = 16
+TO_LOAD: Final = "Mend what the message names, then restore into a new project."
 TO_LOG_IN: Final = "Set it with ALTER ROLE … PASSWORD: no backup holds passwords of roles."
 PAUSED: Final = "Start it with: SELECT cron.alter_job({}, active := true)"
 
@@ -140,17 +148,23 @@ def bring(
         tally.restored += Counter(entry.kind for entry in entries)
 
 
-def load(
+def load(target: Target, backup: HeldBackup, rows: Sequence[Entry], tally: Tally) -> None:
+    """Copy the rows of the main archive, a table at a time: a loss costs one table's work."""
+    ids = frozenset(ids_of(rows))
+    refused = target.load_each(backup.source.main, ids, lambda _: tally.count(ROWS))
+    if refused is not None:
+        tally.refuse("rows of the database", refused, TO_LOAD)
+
+
+def load_part(
     target: Target, backup: HeldBackup, name: str, rows: Sequence[Entry], tally: Tally
 ) -> None:
-    """Copy rows of an archive; an empty name is the main one."""
-    file = backup.source.main if not name else backup.part(name).file
-    refused = target.load(file, frozenset(ids_of(rows)))
+    """Copy the rows of an archive of the platform's, all or none: half of the users is no use."""
+    refused = target.load(backup.part(name).file, frozenset(ids_of(rows)))
     if refused is None:
-        tally.restored["TABLE DATA"] += len(rows)
+        tally.restored[ROWS] += len(rows)
     else:
-        hint = "Mend what the message names, then restore into a new project."
-        tally.refuse(f"rows of {name or 'the database'}", refused, hint)
+        tally.refuse(f"rows of {name}", refused, TO_LOAD)
 
 
 def set_positions(

@@ -19,6 +19,7 @@ from chalicelib.supabase.parts import AUTH, STORAGE
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import Choice, owners_of
 from chalicelib.supabase.restore.facts import ProjectFacts
+from chalicelib.supabase.restore.references import Dangling
 from chalicelib.supabase.restore.roles import RolePlan
 
 MAX_NAMED: Final = 5
@@ -38,6 +39,7 @@ class Plan:
     choice: Choice
     roles: RolePlan
     rows: dict[str, tuple[Entry, ...]]
+    dangling: tuple[Dangling, ...] = ()
     unreachable: tuple[HoldfastError, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -48,6 +50,7 @@ def judge(facts: ProjectFacts, backup: HeldBackup, plan: Plan) -> Preflight:
         *_version(facts, backup),
         *_database(facts, backup, plan),
         *_rows(facts, backup, plan),
+        *(one.problem for one in plan.dangling if one.problem is not None),
         *plan.unreachable,
     ]
     kinds = Counter(entry.kind for entry in plan.choice.entries)
@@ -169,6 +172,7 @@ def _warnings(facts: ProjectFacts, backup: HeldBackup, plan: Plan) -> Iterator[s
         yield from (f"{note.what} {note.message}" for note in plan.choice.disowned[:MAX_NAMED])
         if backup.catalogue.jobs and not facts.has_cron and not _brings_cron(backup):
             yield "the target has no pg_cron: its jobs are listed and not made"
+    yield from (str(one) for one in plan.dangling if one.problem is None)
     if Component.AUTH in backup.components:
         yield "users stay signed in only under the JWT secret of the source"
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from chalicelib.domain.errors import Conflict, Unsupported
+from chalicelib.domain.errors import Conflict, SourceError, Unsupported
 from chalicelib.domain.restore import (
     Preflight,
     RestoreReport,
@@ -50,10 +50,13 @@ class SupabaseRestorer:
         with self._prepared(request, watch) as run:
             raise_first(run.preflight)
             reached(TargetState.PARTIAL)
-            run.bring()
-            if run.tally.errors_total == 0:
-                reached(TargetState.RESTORED)
-                run.check()
+            try:
+                run.bring()
+                if run.tally.errors_total == 0:
+                    reached(TargetState.RESTORED)
+                    run.check()
+            except SourceError as error:
+                raise run.journal.told(error) from error
             return run.tally.report()
 
     @contextmanager

@@ -14,7 +14,9 @@ from chalicelib.supabase.restore import checks, database, preflight, services, s
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.choice import POSITIONS, ROWS, Choice, World, choose
 from chalicelib.supabase.restore.facts import ProjectFacts, project_facts
+from chalicelib.supabase.restore.journal import COMPARE, Journal
 from chalicelib.supabase.restore.outside import Outside
+from chalicelib.supabase.restore.references import dangling
 from chalicelib.supabase.restore.roles import plan_roles
 from chalicelib.supabase.restore.tally import Tally
 from chalicelib.supabase.restore.upload import upload
@@ -32,6 +34,7 @@ class Run:
         self._backup = backup
         self._outside = outside
         self.tally = Tally()
+        self.journal = Journal()
         self._ends: list[str] = []
         self._facts: ProjectFacts = project_facts(target)
         lines = backup.lines(ROLES) if Component.ROLES in backup.components else ()
@@ -52,6 +55,7 @@ class Run:
             self._choice,
             self._roles,
             self._rows,
+            dangling(self._facts, backup, self._choice),
             tuple(outside.refusals(backup)),
             target.warnings,
         )
@@ -61,7 +65,7 @@ class Run:
         """Bring everything, step by step; a step that is refused is the last one."""
         for phase, component, step in self._steps():
             if component in self._backup.components:
-                self._target.begin(phase)
+                self._begin(phase)
                 step()
             if self.tally.errors_total:
                 return
@@ -70,13 +74,17 @@ class Run:
     def check(self) -> None:
         """Hold what is there now against what was recorded."""
         target, backup = self._target, self._backup
-        target.begin("compare")
+        self._begin(COMPARE)
         if Component.DATABASE in backup.components:
             ids = frozenset(ids_of(self._choice.entries))
             compared = target.compare(backup.source.main_part, ids, is_whole=True)
             self.tally.comparisons.append(compared)
             checks.check_access(target, backup, self._choice, self.tally)
         self._compare(AUTH, Component.AUTH)
+
+    def _begin(self, phase: str) -> None:
+        self.journal.begin(phase)
+        self._target.begin(phase)
 
     def _steps(self) -> Iterator[tuple[str, Component, Callable[[], None]]]:
         everything = Component.DATABASE
@@ -112,13 +120,13 @@ class Run:
         database.end_loans(target, opened, tally)
 
     def _load_rows(self) -> None:
-        database.load(self._target, self._backup, "", self._choice.rows, self.tally)
+        database.load(self._target, self._backup, self._choice.rows, self.tally)
         database.bring(self._target, self._backup, self._choice.positions, self._world, self.tally)
 
     def _part(self, name: str) -> None:
         entries = self._backup.entries[name]
         # before the constraints of the user's tables, which refer to users and files
-        database.load(self._target, self._backup, name, self._rows[name], self.tally)
+        database.load_part(self._target, self._backup, name, self._rows[name], self.tally)
         if self.tally.errors_total == 0:
             database.set_positions(self._target, self._backup, name, entries, self.tally)
 
@@ -133,11 +141,12 @@ class Run:
     def _files(self) -> None:
         # before the uploads, which change what the rows say of their files
         self._compare(STORAGE, Component.STORAGE)
-        storage.remember(self._target, self._facts, self.tally)
         files = (parse_file(line.encode()) for line in self._backup.lines(FILES))
         open_file = self._backup.source.open_file
         upload(self._outside.door(), files, open_file, self.tally, self._target.look)
-        storage.put_back(self._target, self._facts, self.tally)
+        kept = storage.kept_rows(self._rows[STORAGE], self._facts)
+        if kept is not None:
+            storage.put_back(self._target, self._backup, kept, self.tally)
 
     def _rest(self) -> None:
         target, backup, tally = self._target, self._backup, self.tally

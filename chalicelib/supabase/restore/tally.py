@@ -32,6 +32,10 @@ class Tally:
         self.ignored += applied.ignored
         self.ignored_total += applied.ignored_total
 
+    def count(self, kind: str) -> None:
+        """Count one thing more that is in."""
+        self.restored[kind] += 1
+
     def refuse(self, what: str, message: str, advice: str) -> None:
         """Count something that the target refused."""
         self.errors.append(Note(what=what, message=message, advice=advice))

@@ -315,6 +315,29 @@ def test_an_extension_that_is_there_already_needs_no_superuser() -> None:
     assert problems(extension, extensions={"hstore": True}, objects=present) == []
 
 
+TO_THE_PLATFORM = entry(
+    descriptor="FK CONSTRAINT",
+    definition="ALTER TABLE ONLY public.profiles\n    ADD CONSTRAINT to_users FOREIGN KEY (id)"
+    " REFERENCES auth.users(id);\n",
+)
+
+
+def test_a_foreign_key_into_a_schema_of_the_platform_is_refused_by_name() -> None:
+    ((code, message),) = problems(TO_THE_PLATFORM)
+
+    assert code == "conflict"
+    assert message == (
+        "constraint to_users of table public.profiles refers to auth.users,"
+        " and the target has no schema auth"
+    )
+
+
+def test_a_schema_of_that_name_in_the_archive_is_the_users_own() -> None:
+    own = entry(descriptor="SCHEMA", tag="auth", namespace="")
+
+    assert problems(own, TO_THE_PLATFORM) == []
+
+
 def test_names_of_others_never_break_a_line() -> None:
     hostile = frozenset({Thing("TABLE", "s", "a\x1b[2J\nb")})
 

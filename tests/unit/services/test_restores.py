@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.backup import Status
+from chalicelib.domain.backup import Backup, Component, Status
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound, Unsupported
 from chalicelib.domain.job import Job
 from chalicelib.domain.record import Replace
 from chalicelib.domain.restore import Problem, RestoreOptions
+from chalicelib.services.preflight_restore import left_out
 from chalicelib.services.restores import NewRestore
 from tests.support.world import World
 
@@ -40,6 +41,32 @@ def test_a_preflight_is_the_result_of_its_job_and_touches_nothing(world: World) 
     assert job.result is not None
     assert job.result["problems"][0]["message"] == "not empty"
     assert world.restorer.read == []
+
+
+def test_components_that_a_plain_database_does_not_get_are_named() -> None:
+    told = left_out((Component.DATABASE, Component.ROLES, Component.AUTH))
+
+    assert [one.partition(" is not restored into a plain database")[0] for one in told] == [
+        "component roles",
+        "component auth",
+    ]
+
+
+def test_a_preflight_warns_of_what_stays_behind(world: World) -> None:
+    backup = world.completed()
+    options = backup.options.model_copy(
+        update={"components": (Component.DATABASE, Component.ROLES)}
+    )
+    world.services.ledger.apply(
+        Backup, backup.id, lambda b: (Replace(b.model_copy(update={"options": options})),)
+    )
+    new = NewRestore(backup.id, TARGET, RestoreOptions())
+
+    asked = world.services.restores.preflight("key:1", new)
+    job = world.services.job_runner("worker-1").run(asked.id)
+
+    assert job.result is not None
+    assert any("component roles is not restored" in one for one in job.result["warnings"])
 
 
 def test_a_preflight_forgets_the_password_it_brought(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.backup import Compression, Format
 from chalicelib.domain.restore import Comparison
 from chalicelib.postgres_ports import PartSource, RestoreFile, RestoreSource
-from chalicelib.restore_ports import Application, Applied, Entry
+from chalicelib.restore_ports import Application, Applied, Aside, Entry
 from chalicelib.supabase.restore import checks, database
 from chalicelib.supabase.restore.backup import HeldBackup
 from chalicelib.supabase.restore.catalogue import Catalogue, CronJob, Extension, Statement
@@ -63,6 +63,14 @@ class TellingTarget:
         return Applied()
 
     def load(self, file: RestoreFile, dump_ids: frozenset[int]) -> str | None:
+        return None
+
+    def load_each(
+        self, file: RestoreFile, dump_ids: frozenset[int], loaded: Callable[[int], object]
+    ) -> str | None:
+        return None
+
+    def use(self, file: RestoreFile, aside: Aside) -> str | None:
         return None
 
     def compare(self, part: PartSource, dump_ids: frozenset[int], *, is_whole: bool) -> Comparison:
