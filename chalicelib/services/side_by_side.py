@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -34,13 +34,14 @@ def side_by_side(work: Callable[[T], R], things: Iterator[T], crew: Crew) -> Ite
     `things` are taken one after the other by the caller's own thread, never far ahead.
     """
     waiting: deque[Future[R]] = deque()
+    room = _Room()
     with ThreadPoolExecutor(IN_FLIGHT, "side") as pool:
         try:
             for thing in things:
-                waiting.append(pool.submit(work, thing))
+                room.take(crew)
+                waiting.append(pool.submit(room.leave_after, work, thing))
                 while len(waiting) >= AHEAD or (waiting and waiting[0].done()):
                     yield _landed(waiting.popleft(), crew)
-                _hold_back(waiting, crew)
             while waiting:
                 yield _landed(waiting.popleft(), crew)
         except BaseException:
@@ -74,17 +75,30 @@ def _following(items: Iterator[T]) -> tuple[T, ...]:
     return ()
 
 
-def _hold_back(waiting: deque[Future[R]], crew: Crew) -> None:
-    """Wait until not every worker has its next thing already."""
-    while True:
+class _Room:
+    """Hold back whoever hands things out until not every worker has its next one already."""
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(2 * IN_FLIGHT)
+        self._failures: deque[BaseException] = deque()
+
+    def take(self, crew: Crew) -> None:
+        """Wait for room; raises what a work has raised meanwhile, whatever it was waiting for."""
         crew.beat()
-        busy = [future for future in waiting if not future.done()]
-        if len(busy) < 2 * IN_FLIGHT:
-            return
-        done = wait(busy, TICK_S, FIRST_COMPLETED).done
-        # raised here: a work that failed must not wait behind slower ones for its turn
-        for future in done:
-            future.result()
+        while not self._free.acquire(timeout=TICK_S):
+            crew.beat()
+        # at once: a work that failed must not wait behind slower ones for its turn
+        if self._failures:
+            raise self._failures[0]
+
+    def leave_after(self, work: Callable[[T], R], thing: T) -> R:
+        try:
+            return work(thing)
+        except BaseException as error:
+            self._failures.append(error)
+            raise
+        finally:
+            self._free.release()
 
 
 def _landed(future: Future[R], crew: Crew) -> R:

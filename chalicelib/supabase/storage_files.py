@@ -6,6 +6,7 @@ version of the row is seen by its ETag and its length.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -26,7 +27,6 @@ from chalicelib.domain.storage_file import StorageObject
 
 CHUNK_BYTES: Final = 1 << 20
 TIMEOUT_S: Final = 30.0
-CONNECTIONS: Final = 32
 KEY_HINT: Final = "Give the project its service key: storage is read with it alone."
 
 _GONE: Final = {"404", "not_found", "NoSuchKey", "NoSuchBucket"}
@@ -34,23 +34,43 @@ _REFUSED: Final = {"401", "403", "Unauthorized", "InvalidJWT", "AccessDenied"}
 
 
 class RestFiles:
-    """Give the files of one project; threads share the connections until `close`."""
+    """Give the files of one project; each thread that asks has a connection, until `close`.
+
+    A client that many threads share looks at all of its connections under a lock at every request,
+    which costs more than a small file does.
+    """
 
     def __init__(self, storage_url: str, service_key: str) -> None:
         """Open nothing yet; `storage_url` ends in `/storage/v1`."""
         self._url = storage_url
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {service_key}", "apikey": service_key},
-            timeout=TIMEOUT_S,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            trust_env=False,
-            # a redirect would take the header apikey along, to whatever host it names
-            follow_redirects=False,
-        )
+        self._headers = {"Authorization": f"Bearer {service_key}", "apikey": service_key}
+        # read once: to read the roots of trust takes as long as several files
+        self._trust = httpx.create_ssl_context(trust_env=False)
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._clients: list[httpx.Client] = []
 
     def close(self) -> None:
         """Give the connections back."""
-        self._client.close()
+        with self._lock:
+            for client in self._clients:
+                client.close()
+
+    @property
+    def _client(self) -> httpx.Client:
+        client: httpx.Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = httpx.Client(
+                headers=self._headers,
+                timeout=TIMEOUT_S,
+                verify=self._trust,
+                trust_env=False,
+                # a redirect would take the header apikey along, to whatever host it names
+                follow_redirects=False,
+            )
+            with self._lock:
+                self._clients.append(client)
+        return client
 
     def read(self, wanted: StorageObject, start: int = 0) -> Iterator[bytes]:
         """Yield the bytes from `start` on, as `FileSource.read` says."""
