@@ -1,7 +1,7 @@
 """`make bench`: ratios in one run on the same data, with the conditions stated.
 
     python -m tests.bench [--gigabytes 2.2] [--repetitions 3] [--readme]
-                          [--only service|stream|archive|upload|retention|supabase]
+                          [--only service|stream|archive|upload|retention|storage]
 
 The commands of a comparison run in turn (A B C A B C …) and medians are compared, so that a machine
 whose speed drifts slows all of them. Results go to .bench/results.json and to standard output,
@@ -16,7 +16,7 @@ import os
 import platform
 from pathlib import Path
 
-from tests.bench import archive, retention, service, stream, supabase, upload
+from tests.bench import archive, retention, service, storage, stream, upload
 from tests.bench.harness import Row, as_table
 from tests.bench.readme import with_figures
 
@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--gigabytes", type=float, default=2.2, help="COPY text of the data")
     parser.add_argument("--repetitions", type=int, default=3)
-    parts = ["service", "stream", "archive", "upload", "retention", "supabase"]
+    parts = ["service", "stream", "archive", "upload", "retention", "storage"]
     parser.add_argument("--only", choices=parts)
     parser.add_argument("--readme", action="store_true", help="write the table into the README")
     chosen = parser.parse_args()
@@ -44,8 +44,8 @@ def main() -> int:
         rows += upload.rows(chosen.repetitions)
     if chosen.only in {None, "retention"}:
         rows += retention.rows()
-    if chosen.only in {None, "supabase"}:
-        rows += supabase.rows()
+    if chosen.only in {None, "storage"}:
+        rows += storage.rows(chosen.repetitions)
     figures = f"{conditions(chosen.gigabytes, chosen.repetitions)}\n\n{as_table(rows)}"
     results = {**vars(chosen), "conditions": figures.partition("\n")[0]}
     RESULTS.parent.mkdir(exist_ok=True)

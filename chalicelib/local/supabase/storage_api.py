@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class StandInStorage:
         self._folder = folder
         self._rows = rows
         self._service_key = service_key
+        self._counting = threading.Lock()
+        self.sent_bytes = 0
+        self.sent_files = 0
 
     def make_bucket(self, bucket: str, *, public: bool = False) -> None:
         """Make a bucket unless there is one."""
@@ -118,7 +122,16 @@ class StandInStorage:
             "Cache-Control": str(row.metadata["cacheControl"]),
             "ETag": etag,
         }
-        return _ranged(path, asked.headers.get("range"), headers)
+        answer = _ranged(path, asked.headers.get("range"), headers)
+        if asked.method == "GET":
+            self._count(answer)
+        return answer
+
+    def _count(self, answer: Answer) -> None:
+        """Add up what leaves this storage: what a backup transfers is judged by it."""
+        with self._counting:
+            self.sent_files += 1
+            self.sent_bytes += answer.body.length if isinstance(answer.body, Span) else 0
 
     def _upload(self, asked: Asked, match: Match[str]) -> Answer:
         bucket, name = _decoded(match[1]), _decoded(match[2])
