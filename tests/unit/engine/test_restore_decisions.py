@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ from chalicelib.engine.clients import Client
 from chalicelib.engine.restore.arguments import Stage, restore_arguments, script_arguments
 from chalicelib.engine.restore.client import Wish, choose_client, must_be_sound
 from chalicelib.engine.restore.facts import TargetFacts, Thing
-from chalicelib.engine.restore.messages import NO_ADVICE, advice, ignorable
+from chalicelib.engine.restore.messages import (
+    MADE_BEFORE,
+    NO_ADVICE,
+    Findings,
+    Listener,
+    advice,
+    ignorable,
+)
 from chalicelib.engine.restore.preflight import Plan, judge
 from chalicelib.engine.restore.selection import Chosen, parse_name
 from chalicelib.engine.versions import parse
@@ -216,6 +224,60 @@ def test_a_script_stops_at_its_first_error_and_changes_nothing_then() -> None:
     argv = script_arguments(client("18.6"))
 
     assert {"--set=ON_ERROR_STOP=1", "--single-transaction", "--no-psqlrc"} <= set(argv)
+
+
+LOST = "pg_restore: error: could not execute query: server closed the connection unexpectedly"
+
+
+def heard(*lines: str, again: frozenset[int] = frozenset()) -> Findings:
+    """Return what is found when a client says these lines."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as said:
+        said.write("".join(f"{line}\n" for line in lines).encode())
+    findings = Findings()
+    with os.fdopen(reading, "rb") as pipe:
+        Listener(pipe, findings, "password", again).finish()
+    return findings
+
+
+def refused(number: int, message: str) -> tuple[str, str, str]:
+    return (
+        f"pg_restore: from TOC entry {number}; 1259 16395 TABLE t me",
+        f"pg_restore: error: could not execute query: ERROR:  {message}",
+        "Command was: CREATE TABLE public.t ();",
+    )
+
+
+def test_what_was_begun_is_known_up_to_the_loss_of_the_target() -> None:
+    found = heard(
+        'pg_restore: creating TABLE "public.a"',
+        LOST,
+        "Command was: CREATE TABLE public.a ();",
+        'pg_restore: creating TABLE "public.b"',
+        "pg_restore: error: could not execute query: no connection to the server",
+    )
+
+    assert found.begun == {'TABLE "public.a"'}
+    assert found.errors == []
+
+
+def test_what_was_begun_before_may_be_there_and_nothing_else() -> None:
+    again = frozenset({7})
+
+    found = heard(
+        *refused(7, 'relation "t" already exists'),
+        *refused(8, 'relation "u" already exists'),
+        again=again,
+    )
+
+    assert [note.advice for note in found.ignored] == [MADE_BEFORE]
+    assert found.failed_entries == {8}
+
+
+def test_another_refusal_of_what_was_begun_before_is_an_error() -> None:
+    found = heard(*refused(7, "permission denied for schema public"), again=frozenset({7}))
+
+    assert found.failed_entries == {7}
 
 
 # -- preflight -------------------------------------------------------------------------------
