@@ -11,11 +11,11 @@ import pytest
 from chalicelib.domain.connection import Connection
 from chalicelib.domain.errors import SourceError
 from chalicelib.domain.progress import Progress
-from chalicelib.domain.restore import RestoreReport, TargetState
+from chalicelib.domain.restore import RestoreOptions, RestoreReport, TargetState
 from chalicelib.engine.restore.messages import MADE_BEFORE
 from chalicelib.local.supabase.looks import looks
 from chalicelib.local.supabase.stand_in import StandInOptions, SupabaseStandIn
-from chalicelib.postgres_ports import RestoreRequest, RestoreSource, Watch
+from chalicelib.postgres_ports import RestoreRequest, RestoreSource
 from tests.support.dumping import Bystander
 from tests.support.proxy import Proxy
 from tests.support.supabase import running_stand_in
@@ -142,13 +142,7 @@ def test_sessions_that_end_at_every_phase_cost_nothing(project: Project, tmp_pat
 def test_statements_that_are_cut_off_are_said_again(project: Project, tmp_path: Path) -> None:
     left = list(WORDS)
 
-    def said(data: bytes) -> bool:
-        found = next((word for word in left if word in data), None)
-        if found is not None:
-            left.remove(found)
-        return found is not None
-
-    with Cutter(project.target, said, lambda _: False) as cutter:
+    with Cutter(project.target, lambda data: taken(left, data), lambda _: False) as cutter:
         report = restored(project, tmp_path, cutter.port)
 
     require_whole(project, report)
@@ -188,6 +182,20 @@ def test_what_pg_restore_had_made_when_it_was_cut_off_is_kept(
     assert "TABLE ledger postgres" in kept
 
 
+def test_several_sessions_of_pg_restore_are_lost_like_one(project: Project, tmp_path: Path) -> None:
+    left = [b"CREATE TABLE public.profiles", b"ADD CONSTRAINT", b"CREATE POLICY", b"CREATE TRIGGER"]
+    path = tmp_path / "database.dump"
+    path.write_bytes(b"".join(project.backup.main.open()))
+    main = replace(project.backup.main, path=path)
+    project.backup = replace(project.backup, main=main)
+
+    with Cutter(project.target, lambda data: taken(left, data), lambda _: False) as cutter:
+        report = restored(project, tmp_path, cutter.port, RestoreOptions(jobs=2))
+
+    require_whole(project, report)
+    assert left == []
+
+
 @pytest.mark.parametrize("phase", ["roles", "rows", "files", "indexes and rights", "compare"])
 def test_a_target_that_stays_away_is_told_with_what_it_holds(
     project: Project, tmp_path: Path, phase: str
@@ -208,7 +216,17 @@ def test_a_target_that_stays_away_is_told_with_what_it_holds(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def restored(project: Project, folder: Path, port: int) -> RestoreReport:
+def taken(left: list[bytes], data: bytes) -> bool:
+    """Tell whether one of the words is said, and take it off the list."""
+    found = next((word for word in left if word in data), None)
+    if found is not None:
+        left.remove(found)
+    return found is not None
+
+
+def restored(
+    project: Project, folder: Path, port: int, options: RestoreOptions | None = None
+) -> RestoreReport:
     restoring = Restoring(folder)
-    watch: Watch = Bystander()
-    return restoring.restorer.restore(through(project, port), restoring.reached.append, watch)
+    request = replace(through(project, port), options=options or RestoreOptions())
+    return restoring.restorer.restore(request, restoring.reached.append, Bystander())

@@ -285,7 +285,8 @@ class PostgresTarget:
         stage = Stage(application.file.path, use_list(self._hold.folder, application.dump_ids))
         connection = self._request.connection
         environment = child_environment(connection, self._hold.sessions.options, self._hold.secret)
-        options = RestoreOptions(jobs=self._request.options.jobs)
+        # only a single session says which entry it speaks of, which matters the second time
+        options = RestoreOptions(jobs=1 if again else self._request.options.jobs)
         # rows are ours to copy, so no trigger needs to be turned off by it
         argv = restore_arguments(self._chosen.client, stage, options, is_superuser=False)
         if application.no_owner:
