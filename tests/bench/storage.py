@@ -32,7 +32,8 @@ FILES: Final = 10_000
 FEW: Final = 1000
 SIZE_BYTES: Final = 4096
 COPY_LIMIT: Final = 1.5
-"""A whole attempt at the dump, pg_dump included, over the bare loop."""
+"""A whole dump over the bare loop: with many files, pg_dump's own second or two is little."""
+WITH_DUMP: Final = "no limit: of so few files, pg_dump is a good part of it"
 MEMORY_LIMIT: Final = 1.15
 UNCHANGED: Final = "unchanged, by links in the directory"
 
@@ -79,7 +80,7 @@ class StorageBench:
         return [
             Row(f"bare loop over {FEW} files into S3", median(bound), "s"),
             Row("our dump with its copy of them", median(ours), "s", note=f"{each_s:.0f} files/s"),
-            Row("our dump / bare loop, S3", ratio(ours, bound), "x", COPY_LIMIT),
+            Row("our dump / bare loop, S3", ratio(ours, bound), "x", note=WITH_DUMP),
         ]
 
     def at_size(self) -> list[Row]:
