@@ -186,6 +186,14 @@ class ProofRequest:
     has_roles: bool = False
 
 
+@dataclass(frozen=True)
+class ProofRoom:
+    """Say how much scratch a proof takes, and how much is free here; None: nobody knows."""
+
+    needed_bytes: int
+    free_bytes: int | None
+
+
 class Engine(Protocol):
     """Do the PostgreSQL work. Every call may raise a SourceError or Internal, dump also DumpFailed.
 
@@ -222,6 +230,10 @@ class Engine(Protocol):
         self, file_format: Format, compression: Compression, chunks: Iterator[bytes], watch: Watch
     ) -> ArchiveReport:
         """Read a dump from its first byte to its last; IntegrityFailed if it is not one."""
+        ...
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
+        """Say what scratch a proof would take, from what was recorded; nothing is read."""
         ...
 
     def prove(

@@ -20,7 +20,7 @@ from chalicelib.engine.clients import Client, Clients, default_folders
 from chalicelib.engine.connection import Session
 from chalicelib.engine.crew import Beat
 from chalicelib.engine.inspection import Facts, looking
-from chalicelib.engine.proof.proving import ProofSetup, Proving
+from chalicelib.engine.proof.proving import ProofSetup, Proving, bytes_needed
 from chalicelib.engine.server_programs import find_servers
 from chalicelib.engine.versions import parse
 from chalicelib.ports import Clock, HostGuard
@@ -31,6 +31,7 @@ from chalicelib.postgres_ports import (
     DumpResult,
     Estimate,
     ProofRequest,
+    ProofRoom,
     Ranges,
     Sink,
     SourceReport,
@@ -118,6 +119,13 @@ class PostgresEngine:
             return verify.check_plain(compression, chunks, beat)
         client = reader(self._clients.find(), compression, self._settings.floor_policy)
         return verify.check_custom(client, chunks, beat)
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
+        """Say what scratch a proof would take, from what was recorded; nothing is read."""
+        return ProofRoom(
+            bytes_needed(request, request.counts.facts),
+            scratch.room_free(self._settings.scratch_dir),
+        )
 
     def prove(
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch

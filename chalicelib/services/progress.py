@@ -15,6 +15,7 @@ from chalicelib.domain.progress import Progress
 from chalicelib.domain.record import Put
 from chalicelib.domain.restore import Restore
 from chalicelib.domain.runs import phase_begun, require_lease
+from chalicelib.ports import Clock
 from chalicelib.services.ledger import Ledger
 
 LOOK_EVERY_S: Final = 0.5
@@ -37,6 +38,11 @@ class RunWatch:
     within: str
     _next_look: float = field(default=0.0, init=False)
     _latest: Progress | None = field(default=None, init=False)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the deadline is a reading of."""
+        return self.ledger.clock
 
     def check(self, progress: Progress | None = None) -> None:
         """Raise Cancelled, LeaseLost or DeadlineExceeded when the step must stop.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from chalicelib.domain.backup import (
     Artefact,
@@ -28,9 +29,8 @@ from chalicelib.domain.proof import (
     report_text,
 )
 from chalicelib.domain.role_statements import ROLES
-from chalicelib.ports import ObjectStore
-from chalicelib.postgres_ports import Engine, ProofRequest, Watch
-from chalicelib.services.progress import RunWatch
+from chalicelib.ports import Clock, ObjectStore
+from chalicelib.postgres_ports import Engine, ProofRequest, ProofRoom, Watch
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,20 @@ class Measure:
     parts: tuple[ManifestPart, ...] = ()
 
 
+class TimedWatch(Watch, Protocol):
+    """Be asked like any watch; `deadline` is when it will say no, by the monotonic clock."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """The reading at which the time is over."""
+        ...
+
+
 @dataclass(frozen=True)
 class BackupProver:
     """Prove stored backups."""
@@ -60,32 +74,20 @@ class BackupProver:
         The bytes that are restored are hashed on their way: IntegrityFailed when they are not the
         ones on record.
         """
-        if backup.format is None or backup.compression is None:
-            raise Internal("a backup without a plan cannot be proven")
         artefacts = {artefact.name: artefact for artefact in backup.artefacts}
-        request = ProofRequest(
-            level=measure.level,
-            type=backup.options.type,
-            format=backup.format,
-            compression=backup.compression,
-            server_version=backup.server_version or "",
-            client_version=backup.client_version or "",
-            counts=measure.counts,
-            blocks=measure.blocks,
-            stored_bytes=backup.stored_bytes or 0,
-            raw_bytes=backup.raw_bytes,
-            assertions=measure.assertions,
-            parts=measure.parts,
-            has_roles=ROLES in artefacts,
-        )
+        request = _request(backup, measure)
         return self.engine.prove(request, lambda name: self._bytes(artefacts[name]), watch)
 
-    def prove_in_time(self, backup: Backup, measure: Measure, watch: RunWatch) -> ProofReport:
+    def room(self, backup: Backup, measure: Measure) -> ProofRoom:
+        """Say what scratch a proof would take, and how much is free where it would be made."""
+        return self.engine.proof_room(_request(backup, measure))
+
+    def prove_in_time(self, backup: Backup, measure: Measure, watch: TimedWatch) -> ProofReport:
         """Prove as `prove` does, and leave the step the time to keep what was verified before.
 
         A proof that does not end by then could not be made, which is a report too.
         """
-        clock = watch.ledger.clock
+        clock = watch.clock
         begun = clock.monotonic()
         try:
             return self.prove(backup, measure, _Early(watch))
@@ -136,12 +138,32 @@ class BackupProver:
 class _Early:
     """Watch a proof that must end a little before its step does."""
 
-    watch: RunWatch
+    watch: TimedWatch
 
     def check(self, progress: Progress | None = None) -> None:
-        if self.watch.ledger.clock.monotonic() >= self.watch.deadline - KEEPING_S:
+        if self.watch.clock.monotonic() >= self.watch.deadline - KEEPING_S:
             raise DeadlineExceeded("the proof took longer than it may")
         self.watch.check(progress)
+
+
+def _request(backup: Backup, measure: Measure) -> ProofRequest:
+    if backup.format is None or backup.compression is None:
+        raise Internal("a backup without a plan cannot be proven")
+    return ProofRequest(
+        level=measure.level,
+        type=backup.options.type,
+        format=backup.format,
+        compression=backup.compression,
+        server_version=backup.server_version or "",
+        client_version=backup.client_version or "",
+        counts=measure.counts,
+        blocks=measure.blocks,
+        stored_bytes=backup.stored_bytes or 0,
+        raw_bytes=backup.raw_bytes,
+        assertions=measure.assertions,
+        parts=measure.parts,
+        has_roles=any(artefact.name == ROLES for artefact in backup.artefacts),
+    )
 
 
 def proven(archive: Verification, report: ProofReport) -> Verification:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -25,6 +25,7 @@ from chalicelib.domain.errors import (
     IntegrityFailed,
     Internal,
     InvalidRequest,
+    LeaseLost,
 )
 from chalicelib.domain.estimate import RUNS, expected, is_similar
 from chalicelib.domain.job import Job, JobKind
@@ -38,7 +39,7 @@ from chalicelib.domain.record import Insert, Page, Query, Replace, Write
 from chalicelib.domain.refused_login import info_of
 from chalicelib.domain.restore import Preflight
 from chalicelib.ports import Clock, ObjectStore, Signer
-from chalicelib.postgres_ports import Engine, Estimate, SourceReport, Watch
+from chalicelib.postgres_ports import Engine, Estimate, ProofRoom, SourceReport, Watch
 from chalicelib.services.ledger import Ledger
 from chalicelib.services.look_inside import Looker
 from chalicelib.services.projects import NewProject, Projects
@@ -55,16 +56,19 @@ _TOLD: Final = {"level", "proof", "report", "reasons"}
 
 @dataclass(frozen=True)
 class _JobWatch:
-    """Stop a job at its deadline."""
+    """Stop a job at its deadline, a reading of the monotonic clock."""
 
     clock: Clock
-    deadline: datetime
+    deadline: float
 
     def check(self, progress: Progress | None = None) -> None:
         """Raise DeadlineExceeded once it is time; jobs publish no progress."""
         del progress
-        if self.clock.now() >= self.deadline:
-            raise DeadlineExceeded("the job took longer than it may")
+        if self.clock.monotonic() >= self.deadline:
+            raise DeadlineExceeded(
+                "the job took longer than it may",
+                hint="Let a worker do it that has more time: on AWS a task, by its Subnets.",
+            )
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class _Judgement:
 
 @dataclass(frozen=True)
 class JobRunner:
-    """Take one job from pending to its end."""
+    """Take one job from pending to its end; `limit_s` is how long this worker may live."""
 
     ledger: Ledger
     store: ObjectStore
@@ -93,6 +97,7 @@ class JobRunner:
     projects: Projects
     engine: Engine
     owner: str
+    limit_s: float = math.inf
     span: Span = untraced
     preflighting: Callable[[Job, Watch], Preflight] | None = None
     channel_test: Callable[[Job], dict[str, object]] | None = None
@@ -157,7 +162,7 @@ class JobRunner:
         backup = self._completed(job)
         if backup.format is None or backup.compression is None:
             raise Internal("a completed backup has no plan")
-        watch = _JobWatch(self.ledger.clock, job.deadline)
+        watch = self._watch(job)
         verifier = ArchiveVerifier(self.store, self.engine)
         layout = (backup.format, backup.compression)
         try:
@@ -193,18 +198,34 @@ class JobRunner:
         job: Job,
         sealed: tuple[Backup, Manifest],
         found: Verification,
-        watch: Watch,
+        watch: _JobWatch,
     ) -> tuple[Verification, tuple[Artefact, ...]]:
-        level = (job.arguments.level or Asked.ARCHIVE).proof_level
-        if level is None:
-            return found, ()
         backup, manifest = sealed
-        assertions = self.projects.get(backup.project_id).assertions
-        measure = Measure(level, manifest.counts, manifest.blocks, assertions, manifest.parts)
+        measure = self._measure(job, backup, manifest)
+        if measure is None:
+            return found, ()
         prover = BackupProver(self.store, self.engine)
-        report = prover.prove(backup, measure, watch)
+        report = prover.prove_in_time(backup, measure, watch)
+        watch.check()
         kept = prover.keep(backup, report, job.id)
         return proven(found, report), kept
+
+    def _measure(self, job: Job, backup: Backup, manifest: Manifest) -> Measure | None:
+        level = (job.arguments.level or Asked.ARCHIVE).proof_level
+        if level is None:
+            return None
+        assertions = self.projects.get(backup.project_id).assertions
+        return Measure(level, manifest.counts, manifest.blocks, assertions, manifest.parts)
+
+    def proof_room(self, job: Job, backup: Backup) -> ProofRoom | None:
+        """Say what room the proof takes that a job asks for; None where it asks for none."""
+        if job.job_kind is not JobKind.VERIFY or job.arguments.level is None:
+            return None
+        manifest = Seal(self.store, self.signer).manifest(backup)
+        measure = self._measure(job, backup, manifest)
+        if measure is None:
+            return None
+        return BackupProver(self.store, self.engine).room(backup, measure)
 
     def contents(self, job: Job) -> dict[str, Any]:
         """List what a completed backup holds, as far as one answer can."""
@@ -222,8 +243,13 @@ class JobRunner:
         backup = self._completed(job)
         return read_text(self.store, backup, job.arguments.artefact or "").model_dump(mode="json")
 
+    def _watch(self, job: Job) -> _JobWatch:
+        clock = self.ledger.clock
+        left_s = (job.deadline - clock.now()).total_seconds()
+        return _JobWatch(clock, clock.monotonic() + min(left_s, self.limit_s))
+
     def _looker(self, job: Job) -> Looker:
-        watch = _JobWatch(self.ledger.clock, job.deadline)
+        watch = self._watch(job)
         return Looker(self.store, Seal(self.store, self.signer), self.engine, watch)
 
     def _completed(self, job: Job) -> Backup:
@@ -239,7 +265,7 @@ class JobRunner:
         """Say what a restore would meet."""
         if self.preflighting is None:
             raise Internal("this worker was built without a restorer")
-        watch = _JobWatch(self.ledger.clock, job.deadline)
+        watch = self._watch(job)
         return _as_json(Preflight, self.preflighting(job, watch))
 
     def test_channel(self, job: Job) -> dict[str, Any]:
@@ -269,6 +295,10 @@ class JobRunner:
         action = judgement.action(proof=asked.proof_level is not None)
 
         def decide(backup: Backup) -> tuple[Write, ...]:
+            running = self.ledger.catalog.get(Job, job.id)
+            if running.status.is_terminal:
+                # a worker that slept: others may have found out more since
+                raise LeaseLost("the job was ended before this was found")
             update = {
                 "validated": judgement.found is not None,
                 "verification": judgement.found,
@@ -278,7 +308,8 @@ class JobRunner:
                 job.requested_by, action, backup.id, backup.project_id, job=job.id
             )
             told = [self._failed_proof(backup, judgement.error)] if judgement.error else []
-            return (Replace(backup.model_copy(update=update)), event, *told)
+            # the job in the same commit: of its end and this, one is refused
+            return (Replace(backup.model_copy(update=update)), Replace(running), event, *told)
 
         self.ledger.apply(Backup, backup_id, decide)
 

@@ -30,6 +30,10 @@ VALUES: Final = {
     "ScheduleDeadLetters.Arn": "arn:aws:sqs:eu-central-1:111122223333:dead-letters",
     "ChannelTopics": "arn:aws:sns:eu-central-1:111122223333:on-call",
     "ScheduleRole.Arn": "arn:aws:iam::111122223333:role/schedule",
+    "Worker.Arn": "arn:aws:lambda:eu-central-1:111122223333:function:holdfast-dev-worker",
+    "WorkerTask": "arn:aws:ecs:eu-central-1:111122223333:task-definition/holdfast-dev-worker:7",
+    "TaskRole.Arn": "arn:aws:iam::111122223333:role/task",
+    "TaskStartRole.Arn": "arn:aws:iam::111122223333:role/task-start",
 }
 
 
@@ -59,6 +63,14 @@ def policy_of(function: str) -> Policy:
     role = loaded(ROOT / "infra" / "resources.yaml")["Resources"]["WorkerRole"]
     statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     return Policy(tuple(one["Fn::If"][1] if "Fn::If" in one else one for one in statements))
+
+
+def policy_of_machines() -> Policy:
+    """Read what the machines of backups, restores and jobs may do where there are subnets."""
+    resources = loaded(ROOT / "infra" / "resources.yaml")["Resources"]
+    own = resources["MachineRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    tasks = resources["MachineTaskPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    return Policy((*own, *tasks))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,7 +1,8 @@
 """The definitions as ministack runs them, around our handler and Amazon's own runtime client.
 
 PostgreSQL, S3 and signatures are real; Step Functions and Lambda are ministack's. Between tries
-there is a second instead of the jittered wait; nothing else of the definitions is changed.
+there is a second instead of the jittered wait. Ministack knows no tasks: a function that runs the
+container's command plays them. Nothing else of the definitions is changed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chalicelib.domain.backup import Backup, Status
+from chalicelib.domain.backup import Asked, Backup, Status, VerificationLevel
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.restore import RestoreOptions
@@ -23,12 +24,15 @@ from tests.support.ministack import Ministack, ministack_of
 from tests.support.servers import free_ports
 from tests.support.stack import AWS, Stack, opened
 from tests.support.worker_functions import (
+    TASK_HANDLER,
     Execution,
     new_function,
     new_machine,
     run,
     runtime_client_is_here,
 )
+
+BREAKING_TASK = "tests.support.task_function.breaking"
 
 pytestmark = [
     pytest.mark.postgres,
@@ -56,10 +60,19 @@ def source(postgres18: LocalPostgres, database: Callable[..., Connection]) -> Co
 
 
 def execute(server: Ministack, stack: Stack, work: str, work_id: str) -> Execution:
-    settings = stack.services.settings.to_environment()
-    path = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the function finds what we find
-    function = new_function(server, {**path, **settings, **stack.credentials})
+    function = new_function(server, environment(stack))
     return run(server, new_machine(server, work, function), work, work_id)
+
+
+def execute_by_task(server: Ministack, stack: Stack, work: str, work_id: str) -> Execution:
+    function = new_function(server, environment(stack))
+    task = new_function(server, environment(stack), handler=TASK_HANDLER)
+    return run(server, new_machine(server, work, function, task), work, work_id)
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    path = {"PATH": os.environ["PATH"]}  # noqa: TID251 - the function finds what we find
+    return {**path, **stack.services.settings.to_environment(), **stack.credentials}
 
 
 def backup_of(stack: Stack, backup: Backup) -> Backup:
@@ -143,7 +156,70 @@ def test_a_job_is_run_and_its_result_kept(
     execution = execute(server, stack, "job", job.id)
 
     assert stack.services.jobs.get(job.id).status is Status.COMPLETED
-    assert execution.states == ("run", "done")
+    assert execution.states == ("run", "route", "done")
+
+
+def test_a_large_backup_is_made_by_a_task_from_its_dump_to_its_end(
+    server: Ministack, stack: Stack, source: Connection
+) -> None:
+    backup = stack.request(source)
+
+    execution = execute_by_task(server, stack, "backup", backup.id)
+
+    assert backup_of(stack, backup).status is Status.COMPLETED, execution.history
+    assert execution.states == ("prepare", "route", "task", "complete", "notify", "done")
+
+
+def test_a_large_backup_is_restored_by_a_task(
+    server: Ministack,
+    stack: Stack,
+    source: Connection,
+    postgres18: LocalPostgres,
+    database: Callable[..., Connection],
+) -> None:
+    backup = stack.request(source)
+    stack.services.backup_runner("worker-1").run(backup.id)
+    new = NewRestore(backup.id, database(postgres18), RestoreOptions())
+    restore = stack.services.restores.request("test", new)
+
+    execution = execute_by_task(server, stack, "restore", restore.id)
+
+    assert stack.services.restores.get(restore.id).status is Status.COMPLETED, execution.history
+    assert execution.states == ("prepare", "route", "task", "restore", "notify", "done")
+
+
+def test_an_old_large_backup_is_proven_by_a_task(
+    server: Ministack, stack: Stack, source: Connection
+) -> None:
+    backup = stack.request(source)
+    stack.services.backup_runner("worker-1").run(backup.id)
+    arguments = JobArguments(backup_id=backup.id, level=Asked.PROOF)
+    job = stack.services.jobs.request("test", JobKind.VERIFY, backup.project_id, arguments)
+
+    execution = execute_by_task(server, stack, "job", job.id)
+
+    found = backup_of(stack, backup).verification
+    assert found is not None
+    assert (found.level, found.reasons) == (VerificationLevel.PROOF, ()), execution.history
+    assert execution.states == ("run", "route", "task", "done")
+
+
+def test_a_task_that_breaks_off_leaves_a_failed_job(
+    server: Ministack, stack: Stack, source: Connection
+) -> None:
+    backup = stack.request(source)
+    stack.services.backup_runner("worker-1").run(backup.id)
+    arguments = JobArguments(backup_id=backup.id)
+    job = stack.services.jobs.request("test", JobKind.VERIFY, backup.project_id, arguments)
+    function = new_function(server, environment(stack))
+    broken = new_function(server, environment(stack), handler=BREAKING_TASK)
+
+    execution = run(server, new_machine(server, "job", function, broken), "job", job.id)
+
+    ended = stack.services.jobs.get(job.id)
+    assert ended.error is not None
+    assert (ended.status, ended.error.code) == (Status.FAILED, "worker_lost")
+    assert execution.states == ("run", "route", "task", "fail", "failed")
 
 
 def test_a_function_that_runs_out_of_time_leaves_a_failed_backup(

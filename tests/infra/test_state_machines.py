@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from statelint.linter import Linter
 
 from chalicelib.domain.backup import Step
 from chalicelib.domain.errors import LeaseLost, all_errors
 from chalicelib.domain.moves import MAX_ATTEMPTS
 from chalicelib.domain.restore import RestoreStep
 from chalicelib.services import run_backup, run_restore
+from chalicelib.services.jobs import DEADLINES
 from chalicelib.worker.reported import TIMEOUTS
-from chalicelib.worker.steps import FAIL, NOTIFY, RUN, Route, StepEvent
+from chalicelib.worker.routing import Route
+from chalicelib.worker.steps import FAIL, NOTIFY, RUN, StepEvent
 from tests.support.machines import OF_CHANNELS
 
 FOLDER: Final = Path(__file__).parents[2] / "infra" / "statemachines"
@@ -66,6 +69,11 @@ def caught(state: dict[str, Any]) -> list[tuple[list[str], str]]:
 )
 def test_the_steps_are_those_of_the_embedded_worker(name: str, steps: list[str]) -> None:
     assert path(name) == steps
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_machine_is_what_the_language_allows(name: str) -> None:
+    assert list(Linter.validate(machine(name))) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -133,6 +141,13 @@ def test_a_dump_is_tried_as_often_as_the_embedded_worker_does() -> None:
     assert ours["MaxAttempts"] + 1 == MAX_ATTEMPTS
 
 
+@pytest.mark.parametrize("name", ["restore", "job"])
+def test_a_task_that_may_have_been_started_is_not_started_again(name: str) -> None:
+    named = [error for one in tasks(name)["task"]["Retry"] for error in one["ErrorEquals"]]
+
+    assert named == ["ECS.ThrottlingException"]
+
+
 @pytest.mark.parametrize(("name", "step"), [("restore", "restore"), ("job", "run")])
 def test_what_changes_a_target_is_never_begun_twice(name: str, step: str) -> None:
     named = [error for one in tasks(name)[step]["Retry"] for error in one["ErrorEquals"]]
@@ -146,6 +161,11 @@ def test_every_step_before_complete_ends_in_fail_whatever_happens(name: str) -> 
 
     for step in before:
         assert [*caught(tasks(name)[step])[-1]] == ([["States.ALL"], "fail"]), step
+
+
+def test_a_job_that_breaks_off_in_a_function_or_a_task_is_recorded_as_failed() -> None:
+    for step in ("run", "task"):
+        assert caught(tasks("job")[step]) == [(["States.ALL"], "fail")]
 
 
 def test_a_worker_that_vanishes_in_complete_is_left_to_the_sweeper() -> None:
@@ -184,10 +204,12 @@ def test_nothing_but_ids_and_a_word_stays_in_the_history(name: str) -> None:
             "work", "work.$", "id.$", "step", "owner.$", "error.$", "task_from_bytes",
         }  # fmt: skip
         kept = state.get("ResultSelector", {"id.$": "", "route.$": ""})
-        assert state["ResultPath"] is None or (key == "prepare" and len(kept) == 2)
+        assert state["ResultPath"] is None or (key in {"prepare", RUN} and len(kept) == 2)
 
 
-@pytest.mark.parametrize(("name", "after"), [("backup", Step.COMPLETE), ("restore", "restore")])
+@pytest.mark.parametrize(
+    ("name", "after"), [("backup", Step.COMPLETE), ("restore", "restore"), ("job", "done")]
+)
 def test_what_outlives_a_function_goes_to_a_task_and_is_looked_at_after(
     name: str, after: str
 ) -> None:
@@ -198,11 +220,27 @@ def test_what_outlives_a_function_goes_to_a_task_and_is_looked_at_after(
     assert tasks(name)["task"]["Next"] == after
 
 
-def test_a_task_gets_the_arguments_of_the_worker() -> None:
-    (container,) = tasks("backup")["task"]["Parameters"]["Overrides"]["ContainerOverrides"]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_gets_the_arguments_of_the_worker(name: str) -> None:
+    (container,) = tasks(name)["task"]["Parameters"]["Overrides"]["ContainerOverrides"]
 
-    wanted = "States.Array('backup', $.id, States.Format('owner={}', $$.Execution.Name))"
+    wanted = f"States.Array('{name}', $.id, States.Format('owner={{}}', $$.Execution.Name))"
     assert container["Command.$"] == wanted
+
+
+def test_every_task_runs_in_the_same_place() -> None:
+    places = [
+        {key: one for key, one in tasks(name)["task"]["Parameters"].items() if key != "Overrides"}
+        for name in NAMES
+    ]
+
+    assert places == [places[0]] * len(NAMES)
+
+
+def test_a_task_may_take_as_long_as_its_job() -> None:
+    longest = max(DEADLINES.values()).total_seconds()
+
+    assert tasks("job")["task"]["TimeoutSeconds"] > longest
 
 
 @pytest.mark.parametrize("name", NAMES)

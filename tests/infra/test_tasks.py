@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from infra.packager import ARCHITECTURES
 from infra.template import only_for
+from tests.infra.policies import VALUES, policy_of_machines
 from tests.support.templates import properties, template
 
 # -- architecture ----------------------------------------------------------------------------------
@@ -57,3 +60,59 @@ def test_everything_of_tasks_is_there_with_subnets_only() -> None:
     named |= {name for name, one in resources.items() if one.get("Type") in kinds}
 
     assert {resources[name].get("Condition") for name in named} == {"HasSubnets"}
+
+
+# -- who starts them -------------------------------------------------------------------------------
+
+TASK: Final = "arn:aws:ecs:eu-central-1:111122223333:task/holdfast-dev/0123456789abcdef"
+ENDS: Final = "arn:aws:events:eu-central-1:111122223333:rule/StepFunctionsGetEventsForECSTaskRule"
+
+
+@pytest.mark.parametrize("machine", ["BackupMachine", "RestoreMachine", "JobMachine"])
+def test_every_machine_that_runs_workers_may_start_tasks_under_one_role(machine: str) -> None:
+    assert properties(machine)["RoleArn"] == {"Fn::GetAtt": ["MachineRole", "Arn"]}
+    assert properties("MachineTaskPolicy")["Roles"] == [{"Ref": "MachineRole"}]
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("lambda:InvokeFunction", VALUES["Worker.Arn"]),
+        ("ecs:RunTask", VALUES["WorkerTask"]),
+        ("ecs:StopTask", TASK),
+        ("ecs:DescribeTasks", TASK),
+        ("events:PutRule", ENDS),
+        ("iam:PassRole", VALUES["TaskRole.Arn"]),
+        ("iam:PassRole", VALUES["TaskStartRole.Arn"]),
+    ],
+)
+def test_a_machine_may_start_the_worker_as_a_function_and_as_a_task(
+    action: str, resource: str
+) -> None:
+    assert policy_of_machines().allows(action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("lambda:InvokeFunction", VALUES["Worker.Arn"].replace("worker", "link_signer")),
+        ("ecs:RunTask", VALUES["WorkerTask"].replace("holdfast-dev", "payroll")),
+        ("ecs:StopTask", TASK.replace("holdfast-dev", "payroll")),
+        ("ecs:RegisterTaskDefinition", VALUES["WorkerTask"]),
+        ("events:PutRule", ENDS.replace("StepFunctions", "Payroll")),
+        ("iam:PassRole", VALUES["ScheduleRole.Arn"]),
+        ("dynamodb:GetItem", VALUES["CatalogTable.Arn"]),
+        ("s3:GetObject", f"{VALUES['BackupBucket.Arn']}/projects/P/backups/B/1/database.dump"),
+        ("secretsmanager:GetSecretValue", "*"),
+        ("kms:Sign", VALUES["SigningKey.Arn"]),
+    ],
+)
+def test_a_machine_may_do_nothing_of_what_the_worker_does(action: str, resource: str) -> None:
+    assert not policy_of_machines().allows(action, resource)
+
+
+def test_the_roles_of_a_task_are_handed_to_tasks_alone() -> None:
+    (passing,) = [one for one in policy_of_machines().statements if one["Sid"] == "Roles"]
+
+    wanted = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    assert passing["Condition"] == wanted

@@ -63,7 +63,11 @@ SUBSTITUTIONS: Final = (
         "jitter",
     ),
     Substitution("alarms over several metrics", "nothing: ministack knows none", "these alarms"),
-    Substitution("Fargate tasks", "nothing: no subnets are given", "tasks"),
+    Substitution(
+        "Fargate tasks",
+        "nothing: no subnets are given",
+        "tasks (tests/infra/test_machines_run.py has a function play them)",
+    ),
 )
 
 

@@ -26,6 +26,7 @@ from chalicelib.postgres_ports import (
     DumpResult,
     Estimate,
     ProofRequest,
+    ProofRoom,
     Sink,
     SourceReport,
     Watch,
@@ -105,6 +106,9 @@ class SimulatedEngine(LooksInside):
             raise SourceLost("pg_dump ended with exit code 1")
         table = TableCount(schema_name="public", table="orders", rows=42)
         return DumpResult(counts=SourceCounts(tables=(table,)), raw_bytes=None)
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
+        raise NotImplementedError  # as below
 
     def prove(
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch

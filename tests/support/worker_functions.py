@@ -17,11 +17,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
+from tests.support.machines import machine
 from tests.support.ministack import ROLE, Ministack, fresh
 from tests.support.servers import ROOT
 
 DEFINITIONS: Final = ROOT / "infra" / "statemachines"
 HANDLER: Final = "chalicelib.worker.function.handler"
+TASK_HANDLER: Final = "tests.support.task_function.handler"
 PATIENCE_S: Final = 90
 # Nobody may set these of a function: they are its role's. Ours has the keys of the tests' worker.
 CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -66,16 +68,38 @@ def new_function(
     return str(made["FunctionArn"])
 
 
-def new_machine(server: Ministack, name: str, function_arn: str) -> str:
-    """Make a machine of one of our definitions around a function; its waits are cut to a second."""
-    values = {"WorkerArn": function_arn, "TaskFromBytes": "0"}
-    text = (DEFINITIONS / f"{name}.asl.json").read_text()
-    for key, value in values.items():
-        text = text.replace(f"${{{key}}}", value)
+def new_machine(
+    server: Ministack, name: str, function_arn: str, task_arn: str | None = None
+) -> str:
+    """Make a machine of one of our definitions around a function; its waits are cut to a second.
+
+    With a function that plays the task, everything is large enough for it.
+    """
+    definition = machine(
+        DEFINITIONS / f"{name}.asl.json",
+        WorkerArn=function_arn,
+        TaskFromBytes="1" if task_arn else "0",
+    )
+    whole = definition if task_arn is None else with_played_task(definition, task_arn)
     made = server.client("stepfunctions").create_state_machine(
-        name=fresh(name), definition=json.dumps(hastened(json.loads(text))), roleArn=ROLE
+        name=fresh(name), definition=json.dumps(hastened(whole)), roleArn=ROLE
     )
     return str(made["stateMachineArn"])
+
+
+def with_played_task(definition: dict[str, Any], task_arn: str) -> dict[str, Any]:
+    """Return the definition with its task run by a function, which gets the container's command."""
+    task = definition["States"]["task"]
+    (container,) = task["Parameters"]["Overrides"]["ContainerOverrides"]
+    played = {
+        **task,
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {
+            "FunctionName": task_arn,
+            "Payload": {"command.$": container["Command.$"]},
+        },
+    }
+    return definition | {"States": definition["States"] | {"task": played}}
 
 
 def hastened(definition: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ from chalicelib.postgres_ports import (
     DumpResult,
     Estimate,
     ProofRequest,
+    ProofRoom,
     Ranges,
     RestoreRequest,
     Sink,
@@ -116,12 +117,13 @@ class ScriptedEngine(LooksInside):
     content: bytes = DUMP
     during: Callable[[Watch], None] = lambda watch: watch.check()
     planning: Callable[[], None] = lambda: None
-    checking: Callable[[], None] = lambda: None
+    checking: Callable[[], object] = lambda: None
     proving: Callable[[Watch], None] = lambda watch: watch.check()
     outcome: Outcome = Outcome.EQUAL
     database_names: tuple[str, ...] = ("app", "billing")
     blocks: tuple[BlockDigest, ...] = ()
     undigested: str | None = None
+    room: ProofRoom = field(default_factory=lambda: ProofRoom(100, None))
     copies: dict[str, CopyDigest] = field(default_factory=dict)
     dumps: int = field(default=0, init=False)
     connections: list[Connection] = field(default_factory=list, init=False)
@@ -190,6 +192,9 @@ class ScriptedEngine(LooksInside):
         if data != self.content:
             raise IntegrityFailed("not the bytes that were dumped")
         return ArchiveReport(len(data) * 3, "pg_restore 18.6", self.blocks, self.undigested)
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
+        return self.room
 
     def prove(
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch

@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.backup import (
-    Asked,
-    Backup,
-    BackupOptions,
-    Status,
-    Step,
-    Trigger,
-    VerificationLevel,
-)
-from chalicelib.domain.connection import Connection
+from chalicelib.domain.backup import Asked, Status, Step, VerificationLevel
+from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.errors import (
     Conflict,
     DeadlineExceeded,
     InvalidRequest,
     LeaseLost,
     NotFound,
-    ScratchTooSmall,
     SourceLost,
     WorkerLost,
 )
-from chalicelib.domain.job import Job, JobArguments, JobKind
-from chalicelib.domain.proof import Outcome
-from chalicelib.domain.restore import Restore, RestoreStep
-from chalicelib.postgres_ports import Estimate, Watch
-from chalicelib.services.backups import NewBackup
-from chalicelib.worker.steps import MARGIN_S, Route, Size, route_of, run_step
-from tests.support.world import ScriptedEngine, World, build_world
+from chalicelib.domain.job import JobArguments, JobKind
+from chalicelib.domain.restore import RestoreOptions, RestoreStep
+from chalicelib.postgres_ports import Watch
+from chalicelib.services.restores import NewRestore
+from chalicelib.worker.steps import MARGIN_S, run_step
+from tests.support.stepping import LIFE_S, call, run_until, verifying
+from tests.support.world import World
 
-LIFE_S = 900.0
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-
-
-def call(
-    world: World, record: Backup | Restore | Job, step: str, owner: str = "X", **more: object
-) -> dict[str, str]:
-    event = {"work": record.kind, "id": record.id, "step": step, "owner": owner, **more}
-    return run_step(world.services, event, LIFE_S)
-
-
-def run_until(world: World, backup: Backup, last: Step) -> None:
-    for step in Step:
-        call(world, backup, step)
-        if step is last:
-            return
 
 
 def lose_source(world: World, times: int) -> None:
@@ -207,7 +181,7 @@ def test_a_job_is_run_in_one_step(world: World) -> None:
 
     answer = call(world, job, "run")
 
-    assert answer == {"id": job.id}
+    assert answer == {"id": job.id, "route": "function"}
     assert world.services.jobs.get(job.id).status is Status.COMPLETED
 
 
@@ -221,91 +195,51 @@ def test_a_job_whose_function_vanished_is_failed(world: World) -> None:
     assert failed.error.code == "worker_lost"
 
 
-@pytest.mark.parametrize(
-    ("size_bytes", "task_from_bytes", "route"),
-    [
-        (10, 0, Route.FUNCTION),
-        (10, 11, Route.FUNCTION),
-        (10, 10, Route.TASK),
-        (11, 10, Route.TASK),
-        (0, 1, Route.FUNCTION),
-    ],
-)
-def test_large_databases_are_for_tasks_where_there_are_any(
-    size_bytes: int, task_from_bytes: int, route: Route
-) -> None:
-    assert route_of(Size(size_bytes), task_from_bytes) is route
+def overtime(world: World, seconds: float) -> None:
+    """Have proofs take so long."""
+
+    def proving(watch: Watch) -> None:
+        world.clock.turn(timedelta(seconds=seconds))
+        watch.check()
+
+    world.engine.proving = proving
 
 
-@pytest.mark.parametrize(
-    ("scratch_bytes", "route"), [(499, Route.TASK), (500, Route.FUNCTION), (None, Route.FUNCTION)]
-)
-def test_a_proof_that_does_not_fit_a_function_goes_to_a_task(
-    scratch_bytes: int | None, route: Route
-) -> None:
-    size = Size(100, proof_bytes=500, scratch_bytes=scratch_bytes)
+def test_a_proof_that_outlives_its_function_is_recorded_as_unproven(world: World) -> None:
+    job = verifying(world, world.completed(), Asked.PROOF)
+    overtime(world, LIFE_S - MARGIN_S - 1)
 
-    assert route_of(size, task_from_bytes=1000) is route
+    call(world, job, "run")
 
-
-class CrampedEngine(ScriptedEngine):
-    """An engine whose proofs take more scratch than there is."""
-
-    def estimate(self, connection: Connection, options: BackupOptions) -> Estimate:
-        found = super().estimate(connection, options)
-        return replace(found, proof_bytes=900, scratch_bytes=800)
-
-
-@pytest.fixture
-def cramped(tmp_path: Path) -> World:
-    return build_world(tmp_path, CrampedEngine(outcome=Outcome.UNPROVEN))
-
-
-def gated(world: World) -> Backup:
-    options = BackupOptions(verification=Asked.PROOF)
-    new = NewBackup(world.project().id, options, trigger=Trigger.PRE_MIGRATION)
-    return world.services.backups.request("key:1", new)
-
-
-def test_a_gate_whose_proof_fits_nowhere_is_refused_before_the_dump(cramped: World) -> None:
-    backup = gated(cramped)
-
-    with pytest.raises(ScratchTooSmall, match="900 bytes of scratch and 800 are free"):
-        call(cramped, backup, "prepare", task_from_bytes="0")
-
-    assert cramped.engine.dumps == 0
-
-
-def test_a_gate_whose_proof_fits_a_task_goes_there(cramped: World) -> None:
-    backup = gated(cramped)
-
-    answer = call(cramped, backup, "prepare", task_from_bytes="1000000000")
-
-    assert answer["route"] == "task"
-
-
-def test_any_other_backup_whose_proof_fits_nowhere_is_recorded_as_unproven(cramped: World) -> None:
-    backup = cramped.request(verification="proof")
-
-    run_until(cramped, backup, Step.COMPLETE)
-
-    done = cramped.backup(backup).verification
-    assert done is not None
-    assert (done.level, done.reasons) == (
+    done = world.services.jobs.get(job.id)
+    assert done.result is not None
+    assert (done.result["level"], done.result["reasons"]) == (
         VerificationLevel.ARCHIVE,
-        ("the whole proof: no server programs",),
+        ["the whole proof: the worker's time was over before it"],
     )
 
 
-@pytest.mark.parametrize(("task_from_bytes", "route"), [("0", "function"), ("1", "task")])
-def test_prepare_answers_the_route_and_the_id_only(
-    world: World, task_from_bytes: str, route: str
-) -> None:
-    backup = world.request()
+def test_a_job_that_outlives_its_function_ends_with_the_reason_and_a_way_out(world: World) -> None:
+    job = verifying(world, world.completed(), Asked.ARCHIVE)
+    world.engine.checking = lambda: world.clock.turn(timedelta(seconds=LIFE_S))
 
-    answer = call(world, backup, "prepare", task_from_bytes=task_from_bytes)
+    call(world, job, "run")
 
-    assert answer == {"id": backup.id, "route": route}
+    ended = world.services.jobs.get(job.id)
+    assert ended.error is not None
+    assert ended.error.code == "deadline_exceeded"
+    assert "Subnets" in ended.error.hint
+
+
+def test_the_password_of_a_preflight_whose_worker_vanished_is_forgotten(world: World) -> None:
+    target = Connection(Endpoint(host="localhost", database="copy"), "canary-4f2a")
+    new = NewRestore(world.completed().id, target, RestoreOptions())
+    job = world.services.restores.preflight("key:1", new)
+
+    call(world, job, "fail", error={"Error": "Sandbox.Timedout"})
+
+    with pytest.raises(NotFound):
+        world.adapters.secrets.get(f"jobs/{job.id}/password")
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,7 @@ class Proving:
         return programs
 
     def _require_room(self, server: ScratchServer, facts: DatabaseFacts | None) -> None:
-        request = self._request
-        known = None if facts is None else facts.database_bytes
-        needed = room_needed(known, request.raw_bytes, request.stored_bytes)
+        needed = bytes_needed(self._request, facts)
         require_room(needed, free_bytes(server.parent), server.parent)
 
     def _statements(self, open_artefact: Callable[[str], Iterator[bytes]]) -> RoleStatements:
@@ -298,6 +296,12 @@ class Proving:
             differences=differences,
             unproven=unproven,
         )
+
+
+def bytes_needed(request: ProofRequest, facts: DatabaseFacts | None) -> int:
+    """Return what scratch a proof takes, by the best that is known of the database."""
+    known = None if facts is None else facts.database_bytes
+    return room_needed(known, request.raw_bytes, request.stored_bytes)
 
 
 def _outcome(found: _Findings) -> Outcome:

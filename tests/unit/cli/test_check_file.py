@@ -38,6 +38,7 @@ from chalicelib.postgres_ports import (
     DumpResult,
     Estimate,
     ProofRequest,
+    ProofRoom,
     Ranges,
     Sink,
     SourceReport,
@@ -80,6 +81,9 @@ class CredulousEngine:
     def dump(
         self, request: DumpRequest, open_sink: Callable[[str], Sink], watch: Watch
     ) -> DumpResult:
+        raise NotImplementedError
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
         raise NotImplementedError
 
     def prove(

@@ -41,6 +41,7 @@ from chalicelib.postgres_ports import (
     DumpResult,
     Estimate,
     ProofRequest,
+    ProofRoom,
     Ranges,
     Sink,
     SourceReport,
@@ -87,6 +88,9 @@ class ToldEngine:
         self.dumping(watch)
         table = TableCount(schema_name="public", table="t", rows=7)
         return DumpResult(SourceCounts(tables=(table,)), raw_bytes=None)
+
+    def proof_room(self, request: ProofRequest) -> ProofRoom:
+        raise NotImplementedError
 
     def prove(
         self, request: ProofRequest, open_artefact: Callable[[str], Iterator[bytes]], watch: Watch
