@@ -1,7 +1,8 @@
-"""A worker that dies at a chosen call: every call of its adapters goes through one fuse."""
+"""A worker that dies or sleeps at a chosen call: all calls of its adapters go through one fuse."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -41,10 +42,36 @@ class Fuse:
         raise Crash
 
 
+CHANGING: Final = frozenset(
+    {"commit", "begin", "upload_part", "complete", "abort", "put", "copy", "delete"}
+)
+"""What a worker that slept may do harm with; whatever it reads before these is stale by then."""
+
+
+@dataclass
+class Sleep:
+    """Count calls that change something; before one of them let something else happen."""
+
+    sleep_at: int
+    meanwhile: Callable[[], object]
+    calls: int = 0
+
+    def call(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        if method.__name__ in CHANGING:
+            self.calls += 1
+            if self.calls == self.sleep_at:
+                self.meanwhile()
+        return method(*args, **kwargs)
+
+    @property
+    def has_slept(self) -> bool:
+        return self.calls >= self.sleep_at
+
+
 class Fused:
     """An adapter whose every call goes through the fuse."""
 
-    def __init__(self, adapter: Any, fuse: Fuse) -> None:
+    def __init__(self, adapter: Any, fuse: Fuse | Sleep) -> None:
         self._adapter = adapter
         self._fuse = fuse
 
@@ -55,7 +82,7 @@ class Fused:
         return lambda *args, **kwargs: self._fuse.call(value, *args, **kwargs)
 
 
-def fused(adapters: Adapters, fuse: Fuse, *more: str) -> Adapters:
+def fused(adapters: Adapters, fuse: Fuse | Sleep, *more: str) -> Adapters:
     """Return the adapters with what a worker changes behind the fuse, and more ports if named."""
     ports = (*PORTS, *more)
     behind: dict[str, Any] = {port: Fused(getattr(adapters, port), fuse) for port in ports}
