@@ -45,7 +45,9 @@ def doctor(
 
     Python, PostgreSQL clients (version, TLS, zstd, known holes), the data folder, and the service
     when HOLDFAST_URL is set. With --stack, whether an installation on AWS has all its pieces, as
-    far as your credentials may look. Exit code 1 when something needed is missing.
+    far as your credentials may look, and whether IAM allows its functions what they do. What the
+    policies of bucket and keys deny is named, what the organisation denies may go unseen. Exit code
+    1 when something needed is missing.
     """
     settings = invocation.settings(data)
     findings = list(_examine(settings) if stack is None else _installed(settings, stack, region))

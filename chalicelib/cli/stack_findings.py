@@ -51,6 +51,20 @@ class Rule:
     verdict: Verdict = Verdict.MISSING
 
 
+DENIES: Final = Rule(
+    "denies",
+    ("",),
+    "Read that policy: what it denies is denied to our roles too, whatever IAM says of them.",
+    Verdict.WARNING,
+)
+HEEDS_IAM: Final = Rule(
+    "heeds IAM",
+    ("yes", ""),
+    "Let the key's policy allow kms:* to the account again, or name every role of the stack in it.",
+    Verdict.WARNING,
+)
+
+
 RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
     Kind.STACK: (
         Rule(
@@ -80,13 +94,18 @@ RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
     ),
     Kind.BUCKET: (
         Rule("versioning", ("Enabled",), "Switch it on; make deploy does.", Verdict.WARNING),
+        DENIES,
     ),
     Kind.DATA_KEY: (
         Rule("state", ("Enabled",), "Enable it in KMS, or cancel its deletion: all is under it."),
+        DENIES,
+        HEEDS_IAM,
     ),
     Kind.SIGNING_KEY: (
         Rule("state", ("Enabled",), "Enable it in KMS, or cancel its deletion."),
         Rule("spec", ("ECC_NIST_P256",), "Name the key that the stack made; deploy again."),
+        DENIES,
+        HEEDS_IAM,
     ),
     Kind.SECRET: (
         Rule(

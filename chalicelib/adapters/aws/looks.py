@@ -27,6 +27,7 @@ ABSENT_CODES: Final = frozenset(
         "404",
         "AWS.SimpleQueueService.NonExistentQueue",
         "NoSuchBucket",
+        "NoSuchBucketPolicy",
         "NoSuchEntity",
         "QueueDoesNotExist",
     }

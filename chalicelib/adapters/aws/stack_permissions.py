@@ -1,7 +1,8 @@
-"""Ask IAM whether the roles of an installation may do what its functions do.
+"""Ask IAM whether the policies of the functions' roles allow what the functions do.
 
-IAM simulates the role's own policies and its boundary; policies of buckets, keys and of the
-organisation it does not know, so that a role without a fault here may still be refused.
+IAM simulates a role's own policies, its boundary, and what the organisation says without
+conditions. Policies of buckets, keys and queues it takes for users only, never for roles (API
+reference of SimulatePrincipalPolicy), so that a role without a fault here may still be refused.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ class RoleReader:
 
 
 def _traits(answer: Answer) -> Traits:
-    return {"refused": ", ".join(answer["refused"]), "told": f"{answer['asked']} actions allowed"}
+    return {
+        "refused": ", ".join(answer["refused"]),
+        "told": f"{answer['asked']} actions allowed by IAM, other policies not asked",
+    }
 
 
 def _machine(account: Account) -> str:

@@ -18,6 +18,7 @@ from botocore.exceptions import NoRegionError
 from chalicelib.adapters.aws.clients import Place, client
 from chalicelib.adapters.aws.dynamodb import DynamoCatalog
 from chalicelib.adapters.aws.looks import Answer, Traits, absent, looked
+from chalicelib.adapters.aws.resource_policies import bucket_traits, key_traits
 from chalicelib.adapters.aws.secrets_manager import encoded_name
 from chalicelib.adapters.aws.stack_permissions import Account, RoleReader
 from chalicelib.domain.channel import Channel
@@ -141,6 +142,8 @@ class StackReader:
             if there.presence is Presence.THERE:
                 ask = partial(objects.get_bucket_versioning, Bucket=bucket)
                 there = looked(ask, _words_of(versioning="Status"))
+            if there.presence is Presence.THERE:
+                there = replace(there, traits={**there.traits, **bucket_traits(objects, bucket)})
             yield Piece(Kind.BUCKET, bucket), there
 
     def _table(self, name: str) -> Seen:
@@ -160,10 +163,10 @@ class StackReader:
         named = {Kind.DATA_KEY: "HOLDFAST_S3_KMS_KEY", Kind.SIGNING_KEY: "HOLDFAST_SIGNING_KEY"}
         for kind, setting in named.items():
             if key := known.get(setting):
-                yield (
-                    Piece(kind, key.rpartition("/")[2]),
-                    looked(partial(_key, keys, key), _words_of(state="KeyState", spec="KeySpec")),
-                )
+                seen = looked(partial(_key, keys, key), _words_of(state="KeyState", spec="KeySpec"))
+                if seen.presence is Presence.THERE:
+                    seen = replace(seen, traits={**seen.traits, **key_traits(keys, key)})
+                yield Piece(kind, key.rpartition("/")[2]), seen
 
     def _starting(self, account: Account, known: Mapping[str, str]) -> Pieces:
         group = f"{STACK_PREFIX}{account.stage}"
