@@ -10,18 +10,22 @@ Needs Python 3.13, found by itself or named with --python.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from infra.compiled import with_bytecode
+from infra.kept import Shelf, key_of
 from infra.packager import (
     ARCHITECTURES,
+    CHALICE,
     Interpreter,
     PackagingError,
     candidates,
@@ -89,12 +93,20 @@ def modules(root: Path) -> list[str]:
 
 
 def build(interpreter: Interpreter, out: Path, stage: str, architecture: str) -> list[str]:
-    """Make the package of a stage; return what is wrong with it."""
+    """Put the package of a stage into `out`; return what is wrong with it.
+
+    Sources that were packaged before, by the same tools, are not packaged again.
+    """
+    judge = f"cfn-lint {importlib.metadata.version('cfn-lint')}"
+    recipe = f"{CHALICE} {judge} Python {interpreter.version} {stage} {architecture}"
+    make = partial(_packaged, interpreter, stage, architecture)
+    return Shelf(WORK).take(key_of(ROOT, recipe), make, out)
+
+
+def _packaged(interpreter: Interpreter, stage: str, architecture: str, out: Path) -> list[str]:
     programs = environment_of(interpreter, ROOT, WORK)
-    template = ROOT / "infra" / "resources.yaml"
     source = made_for(copied(ROOT, WORK), architecture)
-    made = packaged(programs, source, template, stage)
-    out.mkdir(parents=True, exist_ok=True)
+    made = packaged(programs, source, ROOT / "infra" / "resources.yaml", stage)
     shutil.copyfile(made / CODE, out / CODE)
     without_foreign_services(out / CODE)
     with_bytecode(out / CODE, programs / "python", source)
@@ -129,13 +141,18 @@ def _made(asked: argparse.Namespace) -> list[str]:
     search_path = os.environ.get("PATH", os.defpath)  # noqa: TID251 - where programs are
     known = candidates(asked.python, Path.home(), search_path)
     chosen = here if asked.check else lambda_python(known)
-    mark = asked.out / MARK
     problems = build(chosen, asked.out, asked.stage, asked.architecture)
-    if asked.check:
-        mark.write_text(f"packaged under Python {chosen.version}, to judge template and zip only\n")
-    else:
-        mark.unlink(missing_ok=True)
+    mark(asked.out, chosen, is_check=asked.check)
     return problems
+
+
+def mark(out: Path, interpreter: Interpreter, *, is_check: bool) -> None:
+    """Mark a package that was made to be judged, so that it is not deployed; take the mark else."""
+    if is_check:
+        told = f"packaged under Python {interpreter.version}, to judge template and zip only\n"
+        (out / MARK).write_text(told)
+    else:
+        (out / MARK).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

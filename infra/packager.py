@@ -31,6 +31,10 @@ class PackagingError(Exception):
     """Say in a sentence why there is no package."""
 
 
+class NoEnvironmentError(PackagingError):
+    """Say why there is nothing to package in: as a rule, packages cannot be fetched."""
+
+
 @dataclass(frozen=True)
 class Interpreter:
     """Name a Python and its version."""
@@ -86,19 +90,29 @@ def probed(path: Path) -> Interpreter | None:
 
 
 def environment_of(interpreter: Interpreter, root: Path, work: Path) -> Path:
-    """Return where the programs of an environment to package in are; made when it changed."""
+    """Return where the programs of an environment to package in are; made when it changed.
+
+    NoEnvironmentError when it cannot be made.
+    """
     requirements = (root / "requirements.txt").read_bytes()
     digest = hashlib.sha256(requirements + CHALICE.encode()).hexdigest()[:16]
     home = work / "venv-{}.{}-{}".format(*interpreter.version, digest)
     stamp = home / ".complete"
     if not stamp.exists():
         shutil.rmtree(home, ignore_errors=True)
-        _run([str(interpreter.path), "-m", "venv", str(home)])
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        _run([*pip, "--disable-pip-version-check", "-r", str(root / "requirements.txt")])
-        _run([*pip, "--disable-pip-version-check", CHALICE])
+        try:
+            _furnish(interpreter, home, root / "requirements.txt")
+        except PackagingError as error:
+            raise NoEnvironmentError(str(error)) from error
         stamp.touch()
     return home / "bin"
+
+
+def _furnish(interpreter: Interpreter, home: Path, requirements: Path) -> None:
+    _run([str(interpreter.path), "-m", "venv", str(home)])
+    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    _run([*pip, "--disable-pip-version-check", "-r", str(requirements)])
+    _run([*pip, "--disable-pip-version-check", CHALICE])
 
 
 def copied(root: Path, work: Path) -> Path:

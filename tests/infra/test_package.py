@@ -17,6 +17,7 @@ from infra.compiled import places
 from infra.package import MAX_ZIP_BYTES, UNWANTED, WANTED, modules, zip_problems
 from infra.packager import (
     LAMBDA_PYTHON,
+    Interpreter,
     PackagingError,
     candidates,
     copied,
@@ -26,6 +27,7 @@ from infra.packager import (
 )
 from infra.template import CODE
 from infra.trimmed import SERVICES, kept
+from tests.support.packaging import ARCHITECTURE, base_python, packaging_python
 from tests.support.servers import ROOT
 
 COLD_IMPORT_S: Final = 1.0
@@ -154,10 +156,10 @@ def test_a_python_that_is_named_is_the_only_one_looked_at(tmp_path: Path) -> Non
     assert candidates("/named/python", tmp_path, "/usr/bin") == [Path("/named/python")]
 
 
-def import_s(folder: Path, *options: str) -> float:
+def import_s(folder: Path, python: str = sys.executable, *options: str) -> float:
     """Return how long the processor takes to import the app: a busy machine must not decide."""
     code = "import sys; sys.path.insert(0, '.'); import time, app; print(time.process_time())"
-    command = [sys.executable, *options, "-c", code]
+    command = [python, *options, "-c", code]
     run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     return float(run.stdout)
 
@@ -166,14 +168,14 @@ def test_the_app_is_imported_within_a_second() -> None:
     assert min(import_s(ROOT) for _ in range(3)) <= COLD_IMPORT_S
 
 
-def made_in(folder: Path, service: str) -> str:
+def made_in(folder: Path, python: str, service: str) -> str:
     """Make a client with nothing but what lies in a folder; return whose it is."""
     code = (
         "import sys; sys.path.insert(0, '.');"
         "from chalicelib.adapters.aws.clients import Place, client;"
         f"print(client({service!r}, Place('eu-central-1')).meta.service_model.service_name)"
     )
-    command = [sys.executable, "-S", "-B", "-c", code]
+    command = [python, "-S", "-B", "-c", code]
     run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     return run.stdout.strip()
 
@@ -200,21 +202,38 @@ def test_bytecode_is_made_of_what_is_loaded_and_in_the_zip() -> None:
     ]
 
 
+def test_a_package_that_is_to_be_judged_only_is_marked_and_a_later_one_is_not(
+    tmp_path: Path,
+) -> None:
+    here = Interpreter(Path(sys.executable), (3, 11))
+
+    package.mark(tmp_path, here, is_check=True)
+    told = (tmp_path / package.MARK).read_text()
+    package.mark(tmp_path, here, is_check=False)
+
+    assert "judge" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_package_is_whole_and_cfn_lint_has_nothing_against_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = package.main(["--check", "--out", str(tmp_path / "out")])
+    interpreter = packaging_python()
+    judged_only = [] if interpreter.is_lambdas else ["--check"]
+    asked = [*judged_only, "--architecture", ARCHITECTURE, "--out", str(tmp_path / "out")]
+
+    code = package.main(asked)
 
     assert (code, capsys.readouterr().err) == (0, "")
-    assert (tmp_path / "out" / package.MARK).exists()
     # as Lambda does: nothing but the zip, and nowhere to keep bytecode
     with zipfile.ZipFile(tmp_path / "out" / CODE) as packed:
         packed.extractall(tmp_path / "task")
+    python = base_python(interpreter)
     for service in SERVICES:
-        assert made_in(tmp_path / "task", service) == service
-    cold_s = min(import_s(tmp_path / "task", "-S", "-B") for _ in range(3))
+        assert made_in(tmp_path / "task", python, service) == service
+    cold_s = min(import_s(tmp_path / "task", python, "-S", "-B") for _ in range(3))
     assert cold_s <= COLD_IMPORT_S
 
 

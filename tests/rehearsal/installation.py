@@ -148,7 +148,7 @@ class Installation:
 @contextmanager
 def deployed(folder: Path) -> Iterator[Installation]:
     """Deploy everything, with the first key; it all goes afterwards."""
-    package = package_for_here(WORK)
+    package = package_for_here(folder / "packaged")
     runtime = runtime_of(package, WORK)
     pids = folder / "pids"
     pids.mkdir()
