@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from chalicelib.bootstrap.adapters import Adapters
+from chalicelib.domain.backup import Backup
+from chalicelib.domain.manifest import digest
+from chalicelib.domain.object_keys import artefact_key
+from tests.support.world import DUMP, World
 
 PORTS: Final = ("catalog", "store", "signer")
 
@@ -87,3 +91,17 @@ def fused(adapters: Adapters, fuse: Fuse | Sleep, *more: str) -> Adapters:
     ports = (*PORTS, *more)
     behind: dict[str, Any] = {port: Fused(getattr(adapters, port), fuse) for port in ports}
     return replace(adapters, **behind)
+
+
+def is_whole(world: World, done: Backup) -> bool:
+    """Tell whether the store holds what a completed backup says, and nothing else."""
+    store = world.adapters.store
+    dump = b"".join(store.read(artefact_key(done, "database.dump")))
+    manifest = b"".join(store.read(artefact_key(done, "manifest.json")))
+    kept = [artefact_key(done, n) for n in ("RECOVERY.md", "database.dump", "manifest.json")]
+    return (
+        dump == DUMP
+        and digest(manifest) == done.manifest_sha256
+        and [artefact.key for artefact in done.artefacts] == [kept[1]]
+        and world.leftovers() == kept
+    )

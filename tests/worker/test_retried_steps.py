@@ -19,13 +19,12 @@ import pytest
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Asked, Backup, Status, Step
 from chalicelib.domain.errors import HoldfastError
-from chalicelib.domain.manifest import digest
-from chalicelib.domain.object_keys import artefact_key
 from chalicelib.domain.restore import Restore, RestoreStep
 from chalicelib.services.attempt_objects import LATE_WRITES
-from tests.support.crashes import Sleep, fused
-from tests.support.stepping import call, called, run_until, verifying
-from tests.support.world import DUMP, World, build_world
+from chalicelib.worker.__main__ import outcome
+from tests.support.crashes import Sleep, fused, is_whole
+from tests.support.stepping import OWNER, call, called, run_until, verifying
+from tests.support.world import World, build_world
 
 TIMED_OUT = {"Error": "States.Timeout", "Cause": "{}"}
 
@@ -53,18 +52,6 @@ def swept(world: World) -> None:
     world.services.sweeper.sweep()
 
 
-def is_whole(world: World, done: Backup) -> bool:
-    store = world.adapters.store
-    dump = b"".join(store.read(artefact_key(done, "database.dump")))
-    manifest = b"".join(store.read(artefact_key(done, "manifest.json")))
-    names = [key.rpartition("/")[2] for key in world.leftovers()]
-    return (
-        dump == DUMP
-        and digest(manifest) == done.manifest_sha256
-        and names == ["RECOVERY.md", "database.dump", "manifest.json"]
-    )
-
-
 def restored(world: World, restore: Restore) -> None:
     for step in RestoreStep:
         call(world, restore, step)
@@ -76,22 +63,42 @@ def before(world: World, backup: Backup, step: Step) -> None:
 
 
 @pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("is_over", [False, True], ids=["the-step-is-over", "all-is-over"])
 def test_a_step_that_wakes_behind_its_second_call_changes_nothing(
-    tmp_path: Path, step: Step
+    tmp_path: Path, step: Step, *, is_over: bool
 ) -> None:
     for number, world in worlds(tmp_path):
         backup = world.request()
         before(world, backup, step)
-        go_on = partial(run_until, world, backup, Step.COMPLETE)
+        go_on = partial(run_until, world, backup, Step.COMPLETE if is_over else step)
 
         if not slept(world, backup, step, Sleep(number, go_on)):
             break
+        run_until(world, backup, Step.COMPLETE)
         swept(world)
 
         done = world.backup(backup)
         assert done.status is Status.COMPLETED, f"asleep at write {number}"
         assert is_whole(world, done), f"asleep at write {number}"
     assert number > 2
+
+
+def test_a_task_that_wakes_behind_a_second_one_changes_nothing(tmp_path: Path) -> None:
+    for number, world in worlds(tmp_path):
+        backup = world.request()
+        call(world, backup, Step.PREPARE)
+        sleep = Sleep(number, partial(world.run, backup, OWNER))
+        services = Services(world.services.settings, fused(world.adapters, sleep))
+
+        outcome(services.backup_runner(OWNER), backup.id)
+        swept(world)
+
+        done = world.backup(backup)
+        assert done.status is Status.COMPLETED, f"asleep at write {number}"
+        assert is_whole(world, done), f"asleep at write {number}"
+        if not sleep.has_slept:
+            break
+    assert number > 10
 
 
 @pytest.mark.parametrize("step", [Step.DUMP, Step.VERIFY, Step.SEAL])

@@ -14,10 +14,8 @@ import pytest
 
 from chalicelib.bootstrap.services import Services
 from chalicelib.domain.backup import Backup, Status
-from chalicelib.domain.manifest import digest
-from chalicelib.domain.object_keys import artefact_key
-from tests.support.crashes import Crash, Fuse, fused
-from tests.support.world import DUMP, World, build_world
+from tests.support.crashes import Crash, Fuse, fused, is_whole
+from tests.support.world import World, build_world
 
 
 def run_until_crash(world: World, backup: Backup, fuse: Fuse) -> bool:
@@ -27,18 +25,6 @@ def run_until_crash(world: World, backup: Backup, fuse: Fuse) -> bool:
     except Crash:
         return True
     return False
-
-
-def is_whole(world: World, done: Backup) -> bool:
-    store = world.adapters.store
-    dump = b"".join(store.read(artefact_key(done, "database.dump")))
-    manifest = b"".join(store.read(artefact_key(done, "manifest.json")))
-    names = [key.rpartition("/")[2] for key in world.leftovers()]
-    return (
-        dump == DUMP
-        and digest(manifest) == done.manifest_sha256
-        and names == ["RECOVERY.md", "database.dump", "manifest.json"]
-    )
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-the-call", "after-the-call"])
