@@ -31,6 +31,8 @@ from tests.support.packaging import ARCHITECTURE, base_python, packaging_python
 from tests.support.servers import ROOT
 
 COLD_IMPORT_S: Final = 1.0
+TRIES: Final = 3
+"""The best of so many counts."""
 OURS: Final = ["chalicelib/__init__.py"]
 
 
@@ -165,19 +167,20 @@ def import_s(folder: Path, python: str = sys.executable, *options: str) -> float
 
 
 def test_the_app_is_imported_within_a_second() -> None:
-    assert min(import_s(ROOT) for _ in range(3)) <= COLD_IMPORT_S
+    assert any(import_s(ROOT) <= COLD_IMPORT_S for _ in range(TRIES))
 
 
-def made_in(folder: Path, python: str, service: str) -> str:
-    """Make a client with nothing but what lies in a folder; return whose it is."""
+def made_in(folder: Path, python: str) -> set[str]:
+    """Make every client that functions call with nothing but what lies in a folder."""
     code = (
         "import sys; sys.path.insert(0, '.');"
         "from chalicelib.adapters.aws.clients import Place, client;"
-        f"print(client({service!r}, Place('eu-central-1')).meta.service_model.service_name)"
+        "make = lambda name: client(name, Place('eu-central-1')).meta.service_model.service_name;"
+        "print(*map(make, sys.argv[1:]))"
     )
-    command = [python, "-S", "-B", "-c", code]
+    command = [python, "-S", "-B", "-c", code, *SERVICES]
     run = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    return run.stdout.strip()
+    return set(run.stdout.split())
 
 
 def test_of_botocores_services_only_those_are_kept_that_functions_call() -> None:
@@ -231,10 +234,10 @@ def test_the_package_is_whole_and_cfn_lint_has_nothing_against_it(
     with zipfile.ZipFile(tmp_path / "out" / CODE) as packed:
         packed.extractall(tmp_path / "task")
     python = base_python(interpreter)
-    for service in SERVICES:
-        assert made_in(tmp_path / "task", python, service) == service
-    cold_s = min(import_s(tmp_path / "task", python, "-S", "-B") for _ in range(3))
-    assert cold_s <= COLD_IMPORT_S
+    assert made_in(tmp_path / "task", python) == SERVICES
+    assert any(
+        import_s(tmp_path / "task", python, "-S", "-B") <= COLD_IMPORT_S for _ in range(TRIES)
+    )
 
 
 @pytest.mark.parametrize("name", ["bootstrap.yaml"])
