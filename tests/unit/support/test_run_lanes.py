@@ -22,6 +22,7 @@ tests.rehearsal)
     echo "words of the rehearsal"
     exit "$REHEARSAL" ;;
 pytest)
+    echo "$TMPDIR" >"$HOME/place"
     until [ -e "$HOME/rehearsal.pid" ]; do sleep 0.01; done
     echo "words of the tests"
     [ -z "$LASTS" ] || kill -INT $PPID
@@ -55,6 +56,11 @@ class Lanes:
             timeout=30,
             check=False,
         )
+
+    @property
+    def place(self) -> Path:
+        """Where the tests were told to keep their files."""
+        return Path((self.root / "place").read_text().strip())
 
     @property
     def is_rehearsing(self) -> bool:
@@ -105,3 +111,21 @@ def test_an_interrupted_run_takes_its_rehearsal_along(lanes: Lanes) -> None:
 
     assert done.returncode == 130
     assert not lanes.is_rehearsing
+
+
+def test_what_the_tests_keep_in_memory_goes_with_them(lanes: Lanes) -> None:
+    lanes.run()
+
+    if lanes.place.parent != Path("/dev/shm"):
+        pytest.skip("NOT TESTED: there is too little memory to keep files in")
+    assert not lanes.place.exists()
+
+
+def test_a_place_that_is_named_is_where_tests_keep_their_files(lanes: Lanes) -> None:
+    named = lanes.root / "named"
+    named.mkdir()
+
+    lanes.run(TMPDIR=str(named))
+
+    assert lanes.place == named
+    assert named.exists()
