@@ -18,12 +18,16 @@ _PARTS = frozenset(Endpoint.model_fields)
 
 
 def new_connection(fields: ConnectionFields) -> Connection:
-    """Return the connection that a URL or single fields describe."""
+    """Return the connection that a URL or single fields describe.
+
+    A password beside a URL goes before the one in it, which may be a provider's placeholder.
+    """
+    password = fields.password.get_secret_value() if fields.password else ""
     if fields.url is not None:
-        return checked(parse_url(fields.url.get_secret_value()))
+        pasted = parse_url(fields.url.get_secret_value())
+        return checked(Connection(pasted.endpoint, password or pasted.password))
     given = _given(fields)
     given.setdefault("sslmode", default_sslmode(str(given.get("host"))))
-    password = fields.password.get_secret_value() if fields.password else ""
     return checked(Connection(Endpoint.model_validate(given), password))
 
 

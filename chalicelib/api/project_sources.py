@@ -1,13 +1,19 @@
-"""What a project is made of, out of requests: a database anywhere, or a Supabase project."""
+"""What a project is made of, out of requests: a database anywhere, or a Supabase project.
+
+The one place that knows how a request becomes a project, for the API and for the pages alike.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from chalicelib.api.connections import changed_connection, checked, new_connection
 from chalicelib.api.requests.projects import (
     NOT_SUPABASE,
     PLATFORM_NAMES,
+    ConnectionFields,
+    PlatformFields,
     ProjectCreate,
     ProjectPatch,
 )
@@ -16,18 +22,50 @@ from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.project import Project, ProjectKind
 from chalicelib.domain.supabase import API_URL, Reached, SupabaseSettings
 from chalicelib.domain.supabase_url import SupabasePlace, direct_endpoint, supabase_place
-from chalicelib.services.projects import ProjectChanges
+from chalicelib.services.projects import NewProject, ProjectChanges
+
+MAX_NAME: Final = 200
+"""The longest name of the domain; host and database may have 255 letters each."""
 
 
-def new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None]:
-    """Return how a new project is reached, and what makes it a Supabase project."""
+def new_project(body: ProjectCreate) -> NewProject:
+    """Return the project that a request describes; one without a name is called by its place."""
+    connection, supabase = _new_source(body)
+    endpoint = connection.endpoint
+    usual = supabase.ref if supabase else f"{endpoint.database}@{endpoint.host}"[:MAX_NAME]
+    return NewProject(
+        name=body.name or usual,
+        connection=connection,
+        tags=body.tags,
+        verification=body.verification,
+        assertions=body.stated or (),
+        retention=body.retention,
+        supabase=supabase,
+        keys=body.platform_keys,
+    )
+
+
+def project_changes(project: Project, body: ProjectPatch) -> ProjectChanges:
+    """Return all changes of a project that a request asks for."""
+    return replace(
+        _changed_source(project, body),
+        name=body.name,
+        tags=body.tags,
+        verification=body.verification,
+        assertions=body.stated,
+        retention=body.retention,
+        # a part of the endpoint is gone from that already
+        cleared=body.cleared - ConnectionFields.model_fields.keys(),
+    )
+
+
+def _new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None]:
     if body.kind is ProjectKind.POSTGRESQL:
         return new_connection(body), None
     place = _place(body)
     endpoint = place.endpoint
     if body.user is not None:
         endpoint = endpoint.model_copy(update={"user": body.user})
-    password = body.password.get_secret_value() if body.password else place.password
     settings = SupabaseSettings.model_validate(
         {
             "ref": place.ref,
@@ -36,11 +74,10 @@ def new_source(body: ProjectCreate) -> tuple[Connection, SupabaseSettings | None
             **body.platform_settings,
         }
     )
-    return checked(Connection(endpoint, password)), settings
+    return checked(Connection(endpoint, _password(body, place))), settings
 
 
-def changed_source(project: Project, body: ProjectPatch) -> ProjectChanges:
-    """Return the changes of where a project is, of its keys and of what is taken of it."""
+def _changed_source(project: Project, body: ProjectPatch) -> ProjectChanges:
     if project.supabase is None:
         if body.platform_fields or body.cleared & PLATFORM_NAMES:
             raise InvalidRequest(NOT_SUPABASE, field="body")
@@ -58,13 +95,17 @@ def _moved(
     place = supabase_place(pasted) if pasted is not None else None
     if place is not None:
         _same(place.ref, supabase.ref)
-        return ProjectChanges(endpoint=place.endpoint, password=place.password or None), (
-            place.reached
-        )
+        connection = checked(Connection(place.endpoint, _password(body, place)))
+        changes = ProjectChanges(endpoint=place.endpoint, password=connection.password or None)
+        return changes, place.reached
     changes = changed_connection(project.endpoint, body)
     # a form sends every field back; only what differs says that the project moved
     is_elsewhere = _address(changes.endpoint or project.endpoint) != _address(project.endpoint)
     return changes, Reached.GIVEN if is_elsewhere else supabase.reached
+
+
+def _password(body: PlatformFields, place: SupabasePlace) -> str:
+    return body.password.get_secret_value() if body.password else place.password
 
 
 def _address(endpoint: Endpoint) -> tuple[str, int, str]:
@@ -82,7 +123,7 @@ def _place(body: ProjectCreate) -> SupabasePlace:
     if body.ref is None:
         raise InvalidRequest(
             "the URL is none of Supabase's, and no reference was given",
-            hint="Give the project's reference as ref; the URL may stand beside it.",
+            hint="Give its reference, or a URL that its dashboard shows; beside ref, any URL goes.",
             field="url",
         )
     given = new_connection(body)

@@ -54,9 +54,11 @@ class Form(Generic[M]):
         """Return the form with an error beside its field, or above all when it names none."""
         name = error.fields.get("field")
         text = f"{error.message}. {error.hint}"
-        if name in self.values or name in type(self.model).model_fields:
-            return Unfit(Typed(self.values, {str(name): error.message}, None))
-        return Unfit(Typed(self.values, {}, text))
+        if name not in self.values and name not in type(self.model).model_fields:
+            return Unfit(Typed(self.values, {}, text))
+        # the usual hint tells programs to name the field, which the page does already
+        is_usual = error.hint == error.default_hint
+        return Unfit(Typed(self.values, {str(name): error.message if is_usual else text}))
 
 
 def read_fields(body: bytes | str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final
+from urllib.parse import quote, urlencode
 
 from pydantic import Field
 
@@ -108,6 +109,21 @@ def parse_url(url: str) -> Connection:
     except ValueError as error:
         raise refused("a part of the URL has a value that cannot be") from error
     return Connection(endpoint, fields.get("password", ""))
+
+
+def url_of(endpoint: Endpoint) -> str:
+    """Return the URL of an endpoint, without a password; `parse_url` reads the same out of it."""
+    is_usual = endpoint.sslmode is default_sslmode(endpoint.host)
+    named = {
+        "sslmode": None if is_usual else endpoint.sslmode,
+        "sslrootcert": endpoint.sslrootcert,
+    }
+    given = {name: value for name, value in named.items() if value}
+    user, host, database = (
+        quote(part, safe="") for part in (endpoint.user, endpoint.host, endpoint.database)
+    )
+    query = f"?{urlencode(given, quote_via=quote, safe='')}" if given else ""
+    return f"postgresql://{user}@{host}:{endpoint.port}/{database}{query}"
 
 
 def default_sslmode(host: str) -> SslMode:

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from chalicelib.domain.connection import Connection, Endpoint, SslMode, parse_url
+from chalicelib.domain.connection import Connection, Endpoint, SslMode, parse_url, url_of
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.supabase import REF, Reached
 
@@ -48,6 +48,11 @@ class SupabasePlace:
     reached: Reached
     endpoint: Endpoint
     password: str = field(repr=False, default="")
+
+    @property
+    def text(self) -> str:
+        """What may be pasted for the same place; its password is left out."""
+        return self.ref if self.reached is Reached.RESOLVED else url_of(self.endpoint)
 
 
 def direct_endpoint(ref: str, role: str = OWNER) -> Endpoint:

@@ -112,6 +112,15 @@ def test_another_url_changes_how_it_is_reached(client: httpx.Client) -> None:
     assert (shown["supabase"]["reached"], shown["user"]) == ("given", f"postgres.{REF}")
 
 
+def test_a_password_may_stand_beside_another_url(client: httpx.Client, services: Services) -> None:
+    made = created(client)
+    change = {"url": POOLED, "password": "canary-pw-64"}
+
+    client.patch(f"/v1/projects/{made['id']}", json=change).raise_for_status()
+
+    assert services.projects.connection(made["id"]).password == "canary-pw-64"
+
+
 def test_the_url_of_another_project_is_refused(client: httpx.Client) -> None:
     made = created(client)
     other = POOLED.replace(REF, "z" * 20)

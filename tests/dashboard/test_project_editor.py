@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import Status
 from chalicelib.domain.connection import SslMode
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.project import Project
-from chalicelib.domain.record import Query, Replace
+from chalicelib.domain.record import Query
 from tests.dashboard.conftest import Browser
 from tests.support.completed import stored_backup
 
@@ -148,78 +147,36 @@ def test_each_form_has_an_account_with_a_password_of_its_own(browser: Browser) -
     assert len(pages) == 2
 
 
-REF = "abcdefghijklmnopqrst"
-KEYS = {"access_token": "sbp_canary-81", "storage_key": "canary-82"}
-
-
-def test_a_page_of_supabase_and_its_keys_make_its_project(
-    services: Services, browser: Browser
+@pytest.mark.parametrize("url", ["postgresql://me@db.example.org/shop", "postgresql://me:x@db/d"])
+def test_a_password_beside_a_url_goes_before_the_one_in_it(
+    services: Services, browser: Browser, url: str
 ) -> None:
-    page = f"https://supabase.com/dashboard/project/{REF}"
-
-    browser.post("/dashboard/projects", url=page, password="s3cret", **KEYS)
+    browser.post("/dashboard/projects", url=url, password="s3cret")
 
     (project,) = _all(services)
-    assert project.supabase is not None
-    assert (project.supabase.ref, project.name) == (REF, REF)
-    assert services.projects.keys(project).storage_key == "canary-82"
+    assert services.projects.connection(project.id).password == "s3cret"
 
 
-def test_a_pooler_url_that_was_taken_apart_is_recognised(
-    services: Services, browser: Browser
-) -> None:
-    pooler = {"host": "aws-0-x.pooler.supabase.com", "port": "5432", "user": f"postgres.{REF}"}
+def test_a_url_is_in_the_fields_when_something_else_was_wrong(browser: Browser) -> None:
+    url = "postgresql://me:s3cret@db.example.org:5433/shop?sslmode=verify-full"
 
-    browser.post("/dashboard/projects", database="postgres", password="s3cret", **pooler, **KEYS)
-
-    (project,) = _all(services)
-    assert project.supabase is not None
-    assert (project.supabase.ref, project.supabase.reached) == (REF, "given")
-
-
-def test_keys_without_a_place_of_supabase_are_a_mistake(browser: Browser) -> None:
-    answer = browser.post("/dashboard/projects", **FIELDS, **KEYS)
+    answer = browser.post("/dashboard/projects", url=url, port="5432", tags="nonsense")
 
     assert answer.status_code == 422
-    assert "go with one of its URLs" in answer.text
-    assert "canary" not in answer.text
+    assert all(f'value="{part}"' in answer.text for part in ("me", "db.example.org", "5433"))
+    assert '<option value="verify-full" selected>' in answer.text
+    assert "Type passwords and keys once more" in answer.text
+    assert "s3cret" not in answer.text
 
 
-def test_saving_a_supabase_project_unchanged_leaves_how_it_is_reached(
-    services: Services, browser: Browser
-) -> None:
-    browser.post("/dashboard/projects", url=REF, **KEYS)
-    (project,) = _all(services)
-    shown = {"host": project.endpoint.host, "port": "5432", "database": "postgres"}
+def test_a_hint_that_helps_stands_beside_the_field(browser: Browser) -> None:
+    answer = browser.post("/dashboard/projects", url="db.example.org")
 
-    browser.post(f"/dashboard/projects/{project.id}/edit", name="new", user="postgres", **shown)
-
-    (changed,) = _all(services)
-    assert (changed.name, changed.supabase) == ("new", project.supabase)
+    assert "must begin with postgresql://. Write postgresql://user:password@" in answer.text
 
 
-def test_a_try_says_what_of_a_supabase_project_cannot_be_taken(
-    services: Services, browser: Browser
-) -> None:
-    browser.post("/dashboard/projects", url=REF, **KEYS)
-    (project,) = _all(services)
-    (job,) = services.ledger.catalog.find(Query(Job, index=("project_id", project.id))).items
-    components = {
-        "auth": {"can_be_taken": True, "why_not": None},
-        "config": {"can_be_taken": False, "why_not": "the token lacks <auth:read>"},
-    }
-    result = {
-        "server_version": "17.6",
-        "user": "postgres",
-        "tls": True,
-        "problems": [],
-        "warnings": [],
-        "supabase": {"components": components},
-    }
-    done = job.model_copy(update={"status": Status.COMPLETED, "result": result})
-    services.ledger.catalog.commit([Replace(done)])
+def test_a_root_certificate_of_two_lines_is_a_mistake(browser: Browser) -> None:
+    answer = browser.post("/dashboard/projects", host="db", sslrootcert="a\nb")
 
-    seen = browser.see(f"/dashboard/projects/{project.id}/tests/{job.id}")
-
-    assert "Not taken: config, because the token lacks &lt;auth:read&gt;" in seen
-    assert "Not taken: auth" not in seen
+    assert answer.status_code == 422
+    assert 'id="sslrootcert-wrong"' in answer.text

@@ -46,6 +46,7 @@ PATHS = {
     "settings": "/dashboard/settings",
     "first run": "/dashboard/first-run",
     "new project": "/dashboard/projects/new",
+    "new Supabase project": "/dashboard/projects/supabase",
     "edit project": "/dashboard/projects/{project}/edit",
     "retention": "/dashboard/projects/{project}/retention",
     "new schedule": "/dashboard/schedules/new?project={project}",

@@ -16,6 +16,10 @@ PAGE = "/dashboard/projects/supabase"
 REF = "abcdefghijklmnopqrst"
 KEYS = {"password": "s3cret-1", "access_token": "sbp_s3cret2", "storage_key": "s3cret-3"}
 ALL = {f"take.{one}": "true" for one in Component}
+POOLER = "aws-0-eu-west-1.pooler.supabase.com"
+POOLED = f"postgresql://postgres.{REF}:s3cret-0@{POOLER}:5432/postgres"
+OPEN = POOLED.replace(":s3cret-0", "")
+"""The same without its password, as pages show it."""
 
 
 def _all(services: Services) -> tuple[Project, ...]:
@@ -35,13 +39,13 @@ def supabase(services: Services, browser: Browser) -> Project:
         REF,
         f"https://supabase.com/dashboard/project/{REF}/settings",
         f"postgresql://postgres:[YOUR-PASSWORD]@db.{REF}.supabase.co:5432/postgres",
-        f"postgresql://postgres.{REF}:x@aws-0-eu-west-1.pooler.supabase.com:5432/postgres",
+        POOLED,
     ],
 )
 def test_whatever_names_the_project_adds_it(
     services: Services, browser: Browser, pasted: str
 ) -> None:
-    browser.post(PAGE, url=pasted, **KEYS)
+    browser.post(PAGE, url=pasted, **KEYS, **ALL)
 
     (project,) = _all(services)
     assert project.supabase is not None
@@ -90,12 +94,13 @@ def test_every_component_is_told_with_why_it_cannot_be_taken(
         ({"url": REF, "access_token": "line\nbreak"}, "access_token"),
         ({"url": REF, "take.everything": "true"}, "components.0"),
         ({"url": REF, "tags": "nonsense"}, "tags"),
+        ({"url": REF, "take.database": ""}, "components"),
     ],
 )
 def test_a_mistake_is_told_and_no_key_is_sent_back(
     services: Services, browser: Browser, fields: dict[str, str], wrong: str
 ) -> None:
-    answer = browser.post(PAGE, name="kept", **(KEYS | fields))
+    answer = browser.post(PAGE, name="kept", **(KEYS | {"take.database": "true"} | fields))
 
     assert answer.status_code == 422
     assert 'value="kept"' in answer.text
@@ -128,22 +133,88 @@ def test_a_change_keeps_the_keys_that_were_left_empty(
     assert kept == ["s3cret-1", "sbp_s3cret2", "s3cret-4"]
 
 
-def test_a_password_beside_a_url_is_refused_where_it_stands(
-    browser: Browser, supabase: Project
+def test_what_may_be_missing_can_be_taken_back(
+    services: Services, browser: Browser, supabase: Project
+) -> None:
+    path = f"/dashboard/projects/{supabase.id}/supabase"
+    browser.post(path, name="x", **ALL, **{"optional.auth": "true"})
+
+    browser.post(path, name="x", **ALL)
+
+    changed = services.projects.get(supabase.id)
+    assert changed.supabase is not None
+    assert changed.supabase.optional == ()
+
+
+def test_a_password_may_stand_beside_another_url(
+    services: Services, browser: Browser, supabase: Project
 ) -> None:
     path = f"/dashboard/projects/{supabase.id}/supabase"
 
-    answer = browser.post(path, name="x", url=REF, password="s3cret-9")
+    browser.post(path, name="x", url=OPEN, password="s3cret-9", **ALL)
+
+    changed = services.projects.get(supabase.id)
+    assert changed.endpoint.host == POOLER
+    assert services.adapters.secrets.get(changed.secret_name) == "s3cret-9"
+
+
+def test_a_new_name_is_saved_without_another_try(
+    services: Services, browser: Browser, supabase: Project
+) -> None:
+    answer = browser.post(f"/dashboard/projects/{supabase.id}/supabase", name="new", **ALL)
+
+    assert answer.headers["location"].endswith("?notice=saved")
+    assert len(services.ledger.catalog.find(Query(Job)).items) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ({"url": REF}, REF),
+        ({"url": f"https://supabase.com/dashboard/project/{REF}"}, REF),
+        ({"url": POOLED}, OPEN),
+        (
+            {"host": POOLER, "port": "5432", "database": "postgres", "user": f"postgres.{REF}"},
+            OPEN,
+        ),
+    ],
+)
+def test_the_usual_form_leads_on_to_this_one_with_all_but_the_password(
+    services: Services, browser: Browser, typed: dict[str, str], shown: str
+) -> None:
+    answer = browser.post("/dashboard/projects", name="kept", password="s3cret-1", **typed)
+
+    assert answer.status_code == 200
+    assert f'action="{PAGE}"' in answer.text
+    assert all(f'value="{text}"' in answer.text for text in (shown, "kept"))
+    assert "s3cret" not in answer.text
+    assert _all(services) == ()
+
+
+def test_the_usual_form_refuses_the_transaction_pooler_with_the_way_out(browser: Browser) -> None:
+    answer = browser.post("/dashboard/projects", url=POOLED.replace("5432", "6543"))
 
     assert answer.status_code == 422
-    assert 'id="password-wrong"' in answer.text
+    assert "Use the session pooler" in answer.text
 
 
-def test_the_page_of_the_project_leads_to_its_own_editor(
+def test_a_mistake_keeps_the_url_without_its_password(browser: Browser) -> None:
+    answer = browser.post(PAGE, url=POOLED, tags="nonsense", **ALL)
+
+    assert answer.status_code == 422
+    assert f'value="{OPEN}"' in answer.text
+    assert "s3cret" not in answer.text
+
+
+def test_both_addresses_of_its_editor_show_the_same_form(
     browser: Browser, supabase: Project, project: Project
 ) -> None:
+    action = f'action="/dashboard/projects/{supabase.id}/supabase"'
+
     seen = browser.see(f"/dashboard/projects/{supabase.id}")
 
     assert f"/dashboard/projects/{supabase.id}/supabase" in seen
     assert "database, roles, auth, storage, functions, config" in seen
+    for editor in ("edit", "supabase"):
+        assert action in browser.see(f"/dashboard/projects/{supabase.id}/{editor}")
     browser.see(f"/dashboard/projects/{project.id}/supabase", status=404)

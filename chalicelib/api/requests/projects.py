@@ -26,7 +26,7 @@ from chalicelib.domain.supabase import ApiUrl, ProjectRef, StorageAccess, WhenOb
 from chalicelib.domain.whole_number import WHOLE
 from chalicelib.services.projects import PlatformKeys
 
-_NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "password", "sslmode", "sslrootcert")
+_NOT_BESIDE_URL: Final = ("host", "port", "database", "user", "sslmode", "sslrootcert")
 _BY_URL: Final[JsonDict] = {
     "required": ["url"],
     "properties": {
@@ -37,7 +37,10 @@ _BY_URL: Final[JsonDict] = {
 
 
 class ConnectionFields(Body):
-    """Say how to reach a database: either one URL, or fields."""
+    """Say how to reach a database: either one URL, or fields.
+
+    The password may stand in the URL or beside it, as providers show URLs without one.
+    """
 
     url: Url | None = None
     host: Text | None = None
@@ -50,14 +53,9 @@ class ConnectionFields(Body):
 
     @model_validator(mode="after")
     def _url_or_fields(self) -> Self:
-        if self.url is not None and self.connection_fields - self.beside_url:
+        if self.url is not None and self.connection_fields - {"password"}:
             raise ValueError("url stands alone: leave out host, port, user and the like")
         return self
-
-    @property
-    def beside_url(self) -> frozenset[str]:
-        """The names of the single fields that may complete a URL."""
-        return frozenset()
 
     @property
     def connection_fields(self) -> frozenset[str]:
@@ -164,8 +162,7 @@ _SUPABASE: Final[JsonDict] = {
 class ProjectCreate(PlatformFields):
     """Describe a new project; `all_databases` also makes one for each other database there.
 
-    A Supabase project takes its reference, or any of its connection URLs as `url`; the password
-    may stand in the URL or beside it.
+    A Supabase project takes its reference, or any of its connection URLs as `url`.
     """
 
     model_config = ConfigDict(
@@ -185,11 +182,6 @@ class ProjectCreate(PlatformFields):
     name: OneLine | None = None
     tags: TagMap = {}
     all_databases: bool = False
-
-    @property
-    def beside_url(self) -> frozenset[str]:
-        """What the dashboard's URLs leave out: the password."""
-        return frozenset({"password"} if self.kind is ProjectKind.SUPABASE else ())
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

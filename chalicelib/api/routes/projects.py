@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.api import cursors
-from chalicelib.api.project_sources import changed_source, new_source
+from chalicelib.api.project_sources import new_project, project_changes
 from chalicelib.api.requests.backups import EstimateRequest
 from chalicelib.api.requests.fields import PageQuery
-from chalicelib.api.requests.projects import ConnectionFields, ProjectCreate, ProjectPatch
+from chalicelib.api.requests.projects import ProjectCreate, ProjectPatch
 from chalicelib.api.routing import (
     ADMIN,
     ADMIN_EVERYWHERE,
@@ -26,7 +24,6 @@ from chalicelib.domain.backup import plan_format
 from chalicelib.domain.job import JobArguments, JobKind
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
-from chalicelib.services.projects import NewProject
 
 
 @route("POST /v1/projects", ADMIN_EVERYWHERE, Success(201, "/v1/projects/{id}"), starts_work=True)
@@ -36,24 +33,7 @@ def create_project(call: Call, body: ProjectCreate) -> ProjectView:
     Takes either `url` or single fields. With `all_databases` a job looks for the other databases
     of the server and creates a project for each; its id is `discover_job_id`.
     """
-    connection, supabase = new_source(body)
-    endpoint = connection.endpoint
-    # 200 is the longest name of the domain; host and database may have 255 letters each.
-    usual = f"{endpoint.database}@{endpoint.host}"[:200] if supabase is None else supabase.ref
-    name = body.name or usual
-    project = call.services.projects.create(
-        call.actor.name,
-        NewProject(
-            name=name,
-            connection=connection,
-            tags=body.tags,
-            verification=body.verification,
-            assertions=body.stated or (),
-            retention=body.retention,
-            supabase=supabase,
-            keys=body.platform_keys,
-        ),
-    )
+    project = call.services.projects.create(call.actor.name, new_project(body))
     if not body.all_databases:
         return ProjectView.of(project)
     job = call.services.jobs.request(call.actor.name, JobKind.DISCOVER, project.id, JobArguments())
@@ -91,17 +71,7 @@ def update_project(call: Call, project: Project, body: ProjectPatch) -> ProjectV
     A URL replaces the whole endpoint; one without password leaves the stored password in place.
     Null takes away rules of retention, the verification, the root certificate, and keys.
     """
-    changes = replace(
-        changed_source(project, body),
-        name=body.name,
-        tags=body.tags,
-        verification=body.verification,
-        assertions=body.stated,
-        retention=body.retention,
-        keys=body.platform_keys,
-        # a part of the endpoint is gone from that already
-        cleared=body.cleared - ConnectionFields.model_fields.keys(),
-    )
+    changes = project_changes(project, body)
     return ProjectView.of(call.services.projects.update(call.actor.name, project.id, changes))
 
 

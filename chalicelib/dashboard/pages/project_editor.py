@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.api.project_sources import changed_source
+from chalicelib.api.project_sources import MAX_NAME, new_project, project_changes
 from chalicelib.api.routing import ADMIN, ADMIN_EVERYWHERE
 from chalicelib.dashboard.forms import Form, Typed, Unfit
-from chalicelib.dashboard.pages.projects import show_project_page, test_of
-from chalicelib.dashboard.project_fields import ProjectFields, written
+from chalicelib.dashboard.pages.projects import add_and_try, change_and_try, show_project_page
+from chalicelib.dashboard.pages.supabase_editor import continued, show_supabase_editor
+from chalicelib.dashboard.project_fields import ProjectFields, taken_apart, written
 from chalicelib.dashboard.routing import Html, SeeOther, Visit, page
 from chalicelib.domain.access import new_secret
 from chalicelib.domain.connection import SslMode
-from chalicelib.domain.errors import Conflict, InvalidRequest
+from chalicelib.domain.errors import Conflict, InvalidRequest, NotFound
 from chalicelib.domain.project import Project
 from chalicelib.domain.reader_role import READER, reader_sql
-from chalicelib.services.projects import NewProject, PlatformKeys
-
-MAX_NAME: Final = 200
 
 
 class DeleteProjectForm(BaseModel):
@@ -35,42 +32,30 @@ class DeleteProjectForm(BaseModel):
 @page("GET /dashboard/projects/new", ADMIN_EVERYWHERE)
 def show_new_project(visit: Visit) -> Html:
     """Show the form of a project."""
-    del visit
-    return _form(None, {"port": "5432"})
+    return _form(visit, None, {"port": "5432"})
 
 
 @page("POST /dashboard/projects", ADMIN_EVERYWHERE, shown_by=show_new_project, starts_work=True)
-def add_project(visit: Visit, form: Form[ProjectFields]) -> SeeOther:
-    """Add the project, and let a worker try its connection."""
+def add_project(visit: Visit, form: Form[ProjectFields]) -> Html | SeeOther:
+    """Add the project; one of Supabase goes on to its own form, which asks for its keys."""
     asked = form.model
     if asked.url is None and asked.host is None:
         raise Unfit(Typed(form.values, {"url": "paste a URL, or fill in the fields below"}))
     try:
-        connection, supabase = asked.source
-        endpoint = connection.endpoint
-        usual = supabase.ref if supabase else f"{endpoint.database}@{endpoint.host}"[:MAX_NAME]
-        project = visit.services.projects.create(
-            visit.actor.name,
-            NewProject(
-                name=asked.name or usual,
-                connection=connection,
-                tags=asked.tags,
-                verification=asked.verification,
-                supabase=supabase,
-                keys=asked.keys,
-            ),
-        )
+        place = asked.supabase
+        if place is not None:
+            return continued(visit, place, form.values)
+        return add_and_try(visit, new_project(asked.body))
     except InvalidRequest as error:
         raise form.refused(error) from error
-    # tried at once: a project that cannot be reached would be found out by its first backup
-    return _tried(visit, project)
 
 
 @page("GET /dashboard/projects/{project_id}/edit", ADMIN)
 def show_project_editor(visit: Visit, project: Project) -> Html:
-    """Show the form of a project as it is."""
-    del visit
-    return _form(project, written(project))
+    """Show the form of a project as it is; one of Supabase has its own."""
+    if project.supabase is not None:
+        return show_supabase_editor(visit, project)
+    return _form(visit, project, written(project))
 
 
 @page(
@@ -81,22 +66,12 @@ def show_project_editor(visit: Visit, project: Project) -> Html:
 )
 def change_project_form(visit: Visit, project: Project, form: Form[ProjectFields]) -> SeeOther:
     """Change the project; a password left empty stays as it is."""
-    asked = form.model
+    if project.supabase is not None:
+        raise NotFound("a Supabase project has a form of its own")
     try:
-        changes = replace(
-            changed_source(project, asked.changes),
-            name=asked.name,
-            tags=asked.tags,
-            verification=asked.verification,
-        )
-        changed = visit.services.projects.update(visit.actor.name, project.id, changes)
+        return change_and_try(visit, project, project_changes(project, form.model.changes))
     except InvalidRequest as error:
         raise form.refused(error) from error
-    # where the way there is the same, there is nothing to try
-    is_same = changed.endpoint == project.endpoint and changed.supabase == project.supabase
-    if is_same and changes.password is None and changes.keys == PlatformKeys():
-        return SeeOther(f"/dashboard/projects/{project.id}?notice=saved")
-    return _tried(visit, changed)
 
 
 @page("POST /dashboard/projects/{project_id}/delete", ADMIN, shown_by=show_project_page)
@@ -111,21 +86,18 @@ def delete_project_form(visit: Visit, project: Project, form: Form[DeleteProject
     return SeeOther("/dashboard/projects?notice=deleted")
 
 
-def _form(project: Project | None, shown: Mapping[str, str]) -> Html:
+def _form(visit: Visit, project: Project | None, shown: Mapping[str, str]) -> Html:
     # made for the statements that are shown, and kept nowhere
     password = new_secret()
     return Html(
         "project_form.html",
         {
             "project": project,
-            "shown": dict(shown),
+            "shown": shown,
+            "typed": taken_apart(visit.typed),
             "sslmodes": list(SslMode),
             "reader": READER,
             "reader_password": password,
             "reader_sql": reader_sql(password),
         },
     )
-
-
-def _tried(visit: Visit, project: Project) -> SeeOther:
-    return SeeOther(f"/dashboard/projects/{project.id}/tests/{test_of(visit, project).id}")

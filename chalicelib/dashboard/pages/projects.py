@@ -17,6 +17,7 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Query
 from chalicelib.domain.schedule import Schedule
 from chalicelib.services.backups import BackupFilter
+from chalicelib.services.projects import NewProject, PlatformKeys, ProjectChanges
 
 LATEST: Final = 10
 
@@ -42,7 +43,7 @@ def show_project_page(visit: Visit, project: Project) -> Html:
 def try_project(visit: Visit, project: Project, form: Form[EmptyForm]) -> SeeOther:
     """Let a worker try the connection."""
     del form
-    return SeeOther(f"/dashboard/projects/{project.id}/tests/{test_of(visit, project).id}")
+    return _tried(visit, project)
 
 
 @page("GET /dashboard/projects/{project_id}/tests/{job_id}", VIEWER)
@@ -59,9 +60,24 @@ def show_project_test_progress(project: Project, job: Job) -> WaitView:
     return WaitView.of(job)
 
 
-def test_of(visit: Visit, project: Project) -> Job:
-    """Let a worker try the connection of a project."""
-    return visit.services.jobs.request(visit.actor.name, JobKind.TEST, project.id, JobArguments())
+def add_and_try(visit: Visit, new: NewProject) -> SeeOther:
+    """Add a project and try it at once, or its first backup would find that it is out of reach."""
+    return _tried(visit, visit.services.projects.create(visit.actor.name, new))
+
+
+def change_and_try(visit: Visit, project: Project, changes: ProjectChanges) -> SeeOther:
+    """Change a project, and try it where the way there or what is taken has changed."""
+    changed = visit.services.projects.update(visit.actor.name, project.id, changes)
+    is_same = changed.endpoint == project.endpoint and changed.supabase == project.supabase
+    if is_same and changes.password is None and changes.keys == PlatformKeys():
+        return SeeOther(f"/dashboard/projects/{project.id}?notice=saved")
+    return _tried(visit, changed)
+
+
+def _tried(visit: Visit, project: Project) -> SeeOther:
+    jobs = visit.services.jobs
+    job = jobs.request(visit.actor.name, JobKind.TEST, project.id, JobArguments())
+    return SeeOther(f"/dashboard/projects/{project.id}/tests/{job.id}")
 
 
 def _shown(visit: Visit, project: Project, job: Job | None) -> Html:

@@ -2,25 +2,28 @@
 // Only what is plain is taken apart; all else stays in its field for the server to judge.
 const PLAIN =
   /^postgres(?:ql)?:\/\/([^:/?@#]+)(?::([^/?@#]*))?@(\[[^\]]+\]|[^:/?@#[\],]+)(?::([0-9]{1,5}))?(?:\/([^?#]*))?(?:\?sslmode=([a-z-]+))?$/;
+const WITH_PASSWORD = /^(postgres(?:ql)?:\/\/[^:/?@#]+):([^/?@#]+)(@[^@]+)$/;
 
 const field = (name) => document.getElementById(name);
 const url = field("url");
 const said = field("url-said");
 
-const apart = () => {
-  const parts = PLAIN.exec(url.value.trim());
-  if (!parts || !field("host")) return;
-  let values;
+const decoded = (parts) => {
   try {
-    values = parts.slice(1).map((part) => decodeURIComponent(part ?? ""));
+    return parts.map((part) => decodeURIComponent(part ?? ""));
   } catch {
-    return;
+    return null;
   }
+};
+
+const apart = () => {
+  const values = decoded(PLAIN.exec(url.value.trim())?.slice(1) ?? []);
+  if (!values?.length) return;
   const [user, password, host, port, database, sslmode] = values;
   const modes = [...field("sslmode").options].map((option) => option.value);
   if (!modes.includes(sslmode)) return;
   field("user").value = user;
-  field("password").value = password;
+  if (password) field("password").value = password;
   field("host").value = host.replace(/^\[|\]$/g, "");
   field("port").value = port || "5432";
   field("database").value = database || user;
@@ -29,7 +32,16 @@ const apart = () => {
   said.textContent = `Filled in below: ${field("database").value} at ${field("host").value}.`;
 };
 
-url?.addEventListener("input", apart);
+// the address of a Supabase project stands in plain sight, so its password must not stand in it
+const hidden = () => {
+  const parts = WITH_PASSWORD.exec(url.value.trim());
+  const password = decoded([parts?.[2]])?.[0];
+  if (!password) return;
+  url.value = parts[1] + parts[3];
+  if (!/^\[YOUR[-_]PASSWORD\]$/.test(password)) field("password").value = password;
+};
+
+url?.addEventListener("input", field("host") ? apart : hidden);
 
 for (const row of document.querySelectorAll(".needs-script")) row.hidden = false;
 

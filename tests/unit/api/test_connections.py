@@ -56,6 +56,13 @@ def test_a_password_that_no_password_file_can_hold_is_refused(letter: str) -> No
         new_connection(ProjectCreate(url=url))
 
 
+@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgresql://u:[PASSWORD]@h/d"])
+def test_a_password_beside_a_url_is_the_one_that_counts(url: str) -> None:
+    request = ProjectCreate(url=SecretStr(url), password=SecretStr("hunter2"))
+
+    assert new_connection(request).password == "hunter2"
+
+
 def test_secrets_do_not_show_in_the_repr_of_a_request() -> None:
     request = ProjectCreate(host="h", password=SecretStr("hunter2"))
 

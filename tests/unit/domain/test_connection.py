@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.connection import Connection, Endpoint, SslMode, parse_url
+from chalicelib.domain.connection import Connection, Endpoint, SslMode, parse_url, url_of
 from chalicelib.domain.errors import InvalidRequest
 
 
@@ -133,3 +133,22 @@ def test_any_text_survives_percent_encoding(user: str, password: str, database: 
         user,
         password,
     )
+
+
+TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
+HOSTS = st.sampled_from(["db.example.org", "localhost", "::1", "/run/postgresql", "bücher.example"])
+
+
+@given(
+    st.builds(
+        Endpoint,
+        host=HOSTS,
+        port=st.integers(1, 65535),
+        database=TEXT.filter(lambda text: len(text) < 50),
+        user=TEXT.filter(lambda text: len(text) < 50),
+        sslmode=st.sampled_from(SslMode),
+        sslrootcert=st.sampled_from([None, "system", "/etc/ssl/a b.pem"]),
+    )
+)
+def test_the_url_of_an_endpoint_is_read_back_as_it_was(endpoint: Endpoint) -> None:
+    assert parse_url(url_of(endpoint)) == Connection(endpoint)
