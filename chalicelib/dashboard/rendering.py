@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from chalicelib.dashboard import formatting
 from chalicelib.dashboard.assets import asset_version
+
+_SECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "/dashboard/first-run": "/",
+        "/dashboard/backups/": "/dashboard/backups/history",
+        "/dashboard/chosen": "/dashboard/backups/history",
+        "/dashboard/backups/manual": "",
+        "/dashboard/backups/scheduled": "/dashboard/backups/scheduled",
+        "/dashboard/schedules/": "/dashboard/backups/scheduled",
+        "/dashboard/backups/restore": "/dashboard/restores",
+        "/dashboard/restores": "/dashboard/restores",
+        "/dashboard/projects": "/dashboard/projects",
+        "/dashboard/settings": "/dashboard/settings",
+        "/dashboard/channels": "/dashboard/settings",
+        "/dashboard/keys": "/dashboard/settings",
+        "/dashboard/audit": "/dashboard/settings",
+    }
+)
+"""Where in the menu a page belongs, by what its path begins with; the longest that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,12 @@ class Frame:
     notice: str | None = None
     zone: str | None = None
     is_demo: bool = False
+
+    @property
+    def section(self) -> str:
+        """The path that the menu has for the part of the dashboard that this page is in."""
+        fitting = [start for start in _SECTIONS if self.path.startswith(start)]
+        return _SECTIONS[max(fitting, key=len)] if fitting else self.path
 
 
 @cache

@@ -60,11 +60,8 @@ def split_url(url: str) -> dict[str, str]:
 
 def refused(message: str, where: str = "url") -> InvalidRequest:
     """Return the refusal of a URL or of one of its fields."""
-    return InvalidRequest(
-        message,
-        hint="Write postgresql://user:password@host:port/database?sslmode=require.",
-        field=where,
-    )
+    written = "Write postgresql://user:password@host:port/database?sslmode=require."
+    return InvalidRequest(message, hint=written if where == "url" else None, field=where)
 
 
 def _parameters(query: str, named: dict[str, str]) -> dict[str, str]:

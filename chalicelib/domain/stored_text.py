@@ -11,7 +11,8 @@ from chalicelib.domain.object_keys import MANIFEST, RECOVERY
 MAX_TEXT_BYTES: Final = 64 << 10
 """What is shown of a text: as JSON it may grow, and must fit into the record of a job."""
 
-_REPORT: Final = re.compile(r"proof(-[0-9A-Z]{26})?\.(txt|json)")
+# marked by the run that made it: the generation of its lease, or the id of a later job
+_REPORT: Final = re.compile(r"proof(-[0-9A-Z]{1,26})?\.(txt|json)")
 
 
 class StoredText(Value):

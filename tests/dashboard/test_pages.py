@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from chalicelib.bootstrap.services import Services
@@ -276,3 +277,36 @@ def test_a_job_of_another_backup_is_not_shown(
     job = services.jobs.request("test", JobKind.CONTENTS, project.id, arguments)
 
     browser.see(f"/dashboard/backups/{one.id}/inside/{job.id}", status=404)
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [
+        ("/dashboard/first-run", "/"),
+        ("/dashboard/backups/{backup}", "/dashboard/backups/history"),
+        ("/dashboard/backups/restore", "/dashboard/restores"),
+        ("/dashboard/projects/{project}/edit", "/dashboard/projects"),
+        ("/dashboard/projects/supabase", "/dashboard/projects"),
+        ("/dashboard/schedules/new", "/dashboard/backups/scheduled"),
+        ("/dashboard/keys", "/dashboard/settings"),
+    ],
+)
+def test_the_menu_tells_which_part_a_page_is_in(
+    services: Services, browser: Browser, project: Project, path: str, section: str
+) -> None:
+    backup = stored_backup(services, project)
+
+    seen = browser.see(path.format(project=project.id, backup=backup.id))
+
+    assert seen.count('aria-current="true"') == 1
+    assert f'href="{section}" aria-current="true"' in seen
+
+
+def test_whoever_was_sent_a_dead_link_is_led_nowhere(
+    anonymous: Callable[[], httpx.Client],
+) -> None:
+    answer = anonymous().get("/links/nothing.here")
+
+    assert answer.status_code == 404
+    assert "Ask for a new link" in answer.text
+    assert "<a href=" not in answer.text.partition("<main")[2]

@@ -69,11 +69,11 @@ def cast(
     shop = services.projects.create(ACTOR, NewProject("Shop", source, {}, retention=kept))
     staging = services.projects.create(ACTOR, NewProject("Staging", target, {}))
     schedule = services.schedules.create(ACTOR, NewSchedule("nightly", "30 2 * * *", shop.id))
-    stored_backup(services, shop, locked=True)
+    other = stored_backup(services, shop)
     proven = _proven(services, shop.id)
     restore = services.restores.request(ACTOR, NewRestore(proven.id, staging.id, RestoreOptions()))
     services.restore_runner(ACTOR).run(restore.id)
-    return Cast(shop, staging, schedule, proven, restore)
+    return Cast(shop, schedule, proven, other, restore)
 
 
 @pytest.fixture

@@ -61,18 +61,19 @@ def main(arguments: list[str]) -> int:
 
 def _cast(services: Services) -> Cast:
     find = services.ledger.catalog.find
-    projects = {one.name: one for one in find(Query(Project)).items}
-    shop = projects["Shop"]
-    proven = next(
-        one
+    shop = next(one for one in find(Query(Project)).items if one.name == "Shop")
+    levels = {
+        one.id: one.verification.level
         for one in find(Query(Backup, index=("project_id", shop.id))).items
-        if one.verification and one.verification.level is VerificationLevel.PROOF
-    )
+        if one.verification is not None
+    }
+    proven = next(one for one, level in levels.items() if level is VerificationLevel.PROOF)
+    other = next(one for one in levels if one != proven)
     return Cast(
         shop,
-        projects["Shop, staging"],
         schedule=find(Query(Schedule)).items[0],
-        proven=proven,
+        proven=services.backups.get(proven),
+        other=services.backups.get(other),
         restore=find(Query(Restore)).items[0],
     )
 

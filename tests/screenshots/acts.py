@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Page
 
 from chalicelib.domain.job import Job, JobKind
 from chalicelib.domain.record import Query
-from tests.screenshots.stage import REF, Stage
+from tests.screenshots.stage import Stage
 
 Act = Callable[[Page, Stage], None]
 
@@ -18,25 +18,23 @@ def nothing(page: Page, stage: Stage) -> None:
     del page, stage
 
 
+def filled(fields: Mapping[str, str], button: str, then: str) -> Act:
+    """Return the act of filling in fields, pressing a button and waiting for what comes."""
+
+    def act(page: Page, stage: Stage) -> None:
+        del stage
+        for field, text in fields.items():
+            page.fill(field, text)
+        page.click(button)
+        page.wait_for_selector(then)
+
+    return act
+
+
 def watch(page: Page, stage: Stage) -> None:
     """Wait until the script has asked how far the backup is."""
     del stage
     page.wait_for_selector("backup-progress .now")
-
-
-def sign_in_with_a_wrong_key(page: Page, stage: Stage) -> None:
-    """Try a key that is none."""
-    del stage
-    page.fill("#key", "hf_of-nobody")
-    page.click("button:has-text('Sign in')")
-    page.wait_for_selector("#key-wrong")
-
-
-def make_a_link(page: Page, stage: Stage) -> None:
-    """Have a link made."""
-    del stage
-    page.click("button:has-text('Make a link')")
-    page.wait_for_selector(".secret")
 
 
 def misspell_the_deletion(page: Page, stage: Stage) -> None:
@@ -94,56 +92,12 @@ def look_by_hand(page: Page, stage: Stage) -> None:
     page.wait_for_selector("button:has-text('Look again')")
 
 
-def paste_a_supabase_url(page: Page, stage: Stage) -> None:
-    """Give the usual form a URL of Supabase."""
+def look_without_scripts(page: Page, stage: Stage) -> None:
+    """Ask what a schedule means by the button that scripts hide."""
     del stage
-    pooler = "aws-0-eu-west-1.pooler.supabase.com"
-    page.fill("#url", f"postgresql://postgres.{REF}:[YOUR-PASSWORD]@{pooler}:5432/postgres")
-    page.click("button:has-text('Add and try')")
-    page.wait_for_selector("#access_token")
-
-
-def give_a_wrong_supabase_url(page: Page, stage: Stage) -> None:
-    """Give the transaction pooler's URL, and nothing to take."""
-    del stage
-    page.fill("#url", f"postgresql://postgres@db.{REF}.supabase.co:6543/postgres")
-    page.fill("#tags", "team=web")
-    page.click("button:has-text('Add and try')")
-    page.wait_for_selector("#url-wrong")
-
-
-def mistype_a_project(page: Page, stage: Stage) -> None:
-    """Fill in fields of a project that cannot be."""
-    del stage
-    page.fill("#host", "db-1,db-2")
-    page.fill("#tags", "team=web")
-    page.click("button:has-text('Add and try')")
-    page.wait_for_selector("#host-wrong")
-
-
-def add_a_channel(page: Page, stage: Stage) -> None:
-    """Add a channel, whose secret is shown once."""
-    del stage
-    page.fill("#name", "Operations")
-    page.fill("#url", "https://hooks.example.org/holdfast")
-    page.click("main form button.primary")
-    page.wait_for_selector(".secret")
-
-
-def add_a_key(page: Page, stage: Stage) -> None:
-    """Make a key, which is shown once."""
-    del stage
-    page.fill("#name", "night watch")
-    page.click("main form button.primary")
-    page.wait_for_selector(".secret")
-
-
-def try_other_rules(page: Page, stage: Stage) -> None:
-    """See what stricter rules would take away."""
-    del stage
-    page.fill("#daily", "2")
-    page.click("button[name='look']")
-    page.wait_for_selector(".lanes")
+    page.evaluate("document.getElementById('look').hidden = false")
+    page.click("#look")
+    page.wait_for_selector(".look h3, .look h2")
 
 
 def _latest(stage: Stage, kind: JobKind) -> Job:

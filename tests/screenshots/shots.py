@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tests.screenshots import acts
+from tests.screenshots.stage import REF
 
 
 class Eyes(StrEnum):
@@ -40,6 +41,33 @@ HISTORY: Final = "/dashboard/backups/history"
 MANUAL: Final = "/dashboard/backups/manual?project={shop}"
 NEW: Final = "/dashboard/projects/new"
 LOOK: Final = "/dashboard/schedules/look"
+
+ADD: Final = "button:has-text('Add and try')"
+MAKE: Final = "main form button.primary"
+POOLER: Final = "aws-0-eu-west-1.pooler.supabase.com:5432"
+REFUSED_KEY: Final = acts.filled(
+    {"#key": "hf_of-nobody"}, "button:has-text('Sign in')", "#key-wrong"
+)
+A_LINK: Final = acts.filled({}, "button:has-text('Make a link')", ".secret")
+SUPABASE_URL: Final = acts.filled(
+    {"#url": f"postgresql://postgres.{REF}:[YOUR-PASSWORD]@{POOLER}/postgres"},
+    ADD,
+    "#access_token",
+)
+TRANSACTION_POOLER: Final = acts.filled(
+    {
+        "#url": f"postgresql://postgres@db.{REF}.supabase.co:6543/postgres",
+        "#tags": "team=web",
+    },
+    ADD,
+    "#url-wrong",
+)
+TWO_HOSTS: Final = acts.filled({"#host": "db-1,db-2", "#tags": "team=web"}, ADD, "#host-wrong")
+A_CHANNEL: Final = acts.filled(
+    {"#name": "Operations", "#url": "https://hooks.example.org/holdfast"}, MAKE, ".secret"
+)
+A_KEY: Final = acts.filled({"#name": "night watch"}, MAKE, ".secret")
+OTHER_RULES: Final = acts.filled({"#daily": "2"}, "button[name='look']", ".lanes")
 
 SHOTS: Final = (
     Shot("overview", "/"),
@@ -73,7 +101,7 @@ SHOTS: Final = (
     Shot(
         "link-made",
         BACKUP,
-        acts.make_a_link,
+        A_LINK,
         "POST /dashboard/backups/{backup_id}/links",
     ),
     Shot("link", "/links/{token}", eyes=Eyes.STRANGER),
@@ -82,12 +110,18 @@ SHOTS: Final = (
     Shot("schedule", "/dashboard/schedules/{schedule}"),
     Shot("schedule-editor", "/dashboard/schedules/{schedule}/edit"),
     Shot("schedule-new", "/dashboard/schedules/new"),
+    Shot(
+        "schedule-new-look",
+        "/dashboard/schedules/new",
+        acts.look_without_scripts,
+        "POST /dashboard/backups/scheduled",
+    ),
     Shot("schedule-look", LOOK + "?every=day&hour=2&timezone=Europe/Berlin"),
     Shot("retention", "/dashboard/projects/{shop}/retention"),
     Shot(
         "retention-look",
         "/dashboard/projects/{shop}/retention",
-        acts.try_other_rules,
+        OTHER_RULES,
         "POST /dashboard/projects/{project_id}/retention",
     ),
     Shot("restores", "/dashboard/restores"),
@@ -102,32 +136,32 @@ SHOTS: Final = (
     Shot("project-test-failed", "/dashboard/projects/{lost}/tests/{lost_test}"),
     Shot("project-delete", "/dashboard/projects/{shop}", acts.misspell_the_deletion),
     Shot("project-new", NEW),
-    Shot("project-mistyped", NEW, acts.mistype_a_project),
+    Shot("project-mistyped", NEW, TWO_HOSTS),
     Shot("project-edit", "/dashboard/projects/{shop}/edit"),
     Shot(
         "supabase-continued",
         NEW,
-        acts.paste_a_supabase_url,
+        SUPABASE_URL,
         "POST /dashboard/projects",
     ),
     Shot("supabase-new", "/dashboard/projects/supabase"),
-    Shot("supabase-mistyped", "/dashboard/projects/supabase", acts.give_a_wrong_supabase_url),
+    Shot("supabase-mistyped", "/dashboard/projects/supabase", TRANSACTION_POOLER),
     Shot("supabase-edit", "/dashboard/projects/{supabase}/supabase"),
     Shot("settings", "/dashboard/settings"),
     Shot("notices", "/dashboard/channels"),
     Shot("channel", "/dashboard/channels/{channel}"),
-    Shot("channel-new", "/dashboard/channels", acts.add_a_channel, "POST /dashboard/channels"),
+    Shot("channel-new", "/dashboard/channels", A_CHANNEL, "POST /dashboard/channels"),
     Shot("channel-test", "/dashboard/channels/{channel}/tests/{channel_test}"),
     Shot("channel-test-failed", "/dashboard/channels/{silent}/tests/{silent_test}"),
     Shot("keys", "/dashboard/keys"),
-    Shot("key-made", "/dashboard/keys", acts.add_a_key, "POST /dashboard/keys"),
+    Shot("key-made", "/dashboard/keys", A_KEY, "POST /dashboard/keys"),
     Shot("audit", "/dashboard/audit"),
     Shot("lost", "/dashboard/nowhere"),
     Shot("sign-in", "/session/new", eyes=Eyes.STRANGER),
     Shot(
         "sign-in-refused",
         "/session/new",
-        acts.sign_in_with_a_wrong_key,
+        REFUSED_KEY,
         eyes=Eyes.STRANGER,
     ),
     Shot("empty-overview", "/", eyes=Eyes.NEWCOMER),
@@ -145,6 +179,7 @@ UNSEEN: Final[Mapping[str, str]] = MappingProxyType(
     {
         "POST /dashboard/backups/manual/estimate": "answers scripts; manual-estimating follows it",
         "POST /dashboard/backups/{backup_id}/download": "a page only where the store is elsewhere",
+        "POST /dashboard/schedules/{schedule_id}/edit": "as schedule-new-look, of another form",
         "POST /links/{token}": "a page only where the store is elsewhere",
     }
 )

@@ -24,9 +24,10 @@ from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Put
 from chalicelib.domain.restore import Restore, RestoreOptions, confirmation_of
 from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.stored_text import texts_of
 from chalicelib.domain.supabase import Reached, SupabaseSettings
 from chalicelib.domain.supabase_url import direct_endpoint
-from chalicelib.services.backups import NewBackup
+from chalicelib.services.backups import BackupChanges, NewBackup
 from chalicelib.services.channels import NewChannel
 from chalicelib.services.links import NewLink
 from chalicelib.services.projects import NewProject
@@ -40,12 +41,12 @@ REF: Final = "abcdefghijklmnopqrst"
 
 @dataclass(frozen=True)
 class Cast:
-    """Hold what must have happened: a proven backup of a shop, restored into its staging."""
+    """Hold what must have happened: backups of a shop, one of them proven, and a restore."""
 
     shop: Project
-    staging: Project
     schedule: Schedule
     proven: Backup
+    other: Backup
     restore: Restore
 
 
@@ -86,8 +87,9 @@ def furnished(services: Services, cast: Cast) -> Iterator[Stage]:
 
 
 def _of_cast(stage: Stage, cast: Cast) -> dict[str, str]:
-    changes = {"no_owner": True, "confirmation": confirmation_of(cast.staging.endpoint)}
+    changes = {"no_owner": True, "confirmation": confirmation_of(cast.shop.endpoint)}
     dropping = RestoreOptions(clean=True, **changes)
+    stage.services.backups.update(ACTOR, cast.other.id, BackupChanges(locked=True))
     return {
         "shop": cast.shop.id,
         "schedule": cast.schedule.id,
@@ -99,16 +101,17 @@ def _of_cast(stage: Stage, cast: Cast) -> dict[str, str]:
 
 
 def _preflight(stage: Stage, cast: Cast, options: RestoreOptions) -> str:
-    new = NewRestore(cast.proven.id, cast.staging.id, options)
+    new = NewRestore(cast.proven.id, cast.shop.id, options)
     return stage.work(stage.services.restores.preflight(ACTOR, new))
 
 
 def _asked_of_workers(stage: Stage, cast: Cast) -> dict[str, str]:
     backup = {"backup_id": cast.proven.id}
+    report = next(name for name in texts_of(cast.proven) if name.endswith(".txt"))
     return {
         "contents": stage.job(JobKind.CONTENTS, cast.shop, **backup),
         "rows": stage.job(JobKind.ROWS, cast.shop, **backup, table=TABLE, limit=20),
-        "proof": stage.job(JobKind.TEXT, cast.shop, **backup, artefact="proof.txt"),
+        "proof": stage.job(JobKind.TEXT, cast.shop, **backup, artefact=report),
         "test": stage.job(JobKind.TEST, cast.shop),
         "estimate": stage.job(JobKind.ESTIMATE, cast.shop, options=BackupOptions()),
     }
