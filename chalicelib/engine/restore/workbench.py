@@ -167,17 +167,22 @@ class PostgresTarget:
         if not application.dump_ids:
             return Applied()
         again: frozenset[int] = frozenset()
+        reached: frozenset[int] = frozenset()
         tries = 0
         while True:
-            found = run_until_lost(self._command(application, again), self._hold.pulse)
+            # only a single session says for sure which entry it speaks of
+            jobs = 1 if again else self._request.options.jobs
+            found = run_until_lost(self._command(application, jobs, again), self._hold.pulse)
             # what was refused ends the restore, so there is nothing to go on for
             if not found.is_lost or found.errors_total:
                 return _applied(found)
-            begun = again | _labelled(application, found.begun)
-            tries = tries + 1 if begun == again else 1
-            again = begun
+            begun = _labelled(application, found.begun)
+            tries = tries + 1 if begun <= reached else 1
             if tries == TRIES:
                 raise target_lost()
+            reached |= begun
+            # several sessions get into each other's lines: any entry may have been begun
+            again |= begun if jobs == 1 else frozenset(application.dump_ids)
             self._lasting.renew()
 
     def load(self, file: RestoreFile, dump_ids: frozenset[int]) -> str | None:
@@ -281,12 +286,11 @@ class PostgresTarget:
             raise
         session.execute(ENCODING.format(sql.Literal("UTF8")))
 
-    def _command(self, application: Application, again: frozenset[int]) -> Command:
+    def _command(self, application: Application, jobs: int, again: frozenset[int]) -> Command:
         stage = Stage(application.file.path, use_list(self._hold.folder, application.dump_ids))
         connection = self._request.connection
         environment = child_environment(connection, self._hold.sessions.options, self._hold.secret)
-        # only a single session says which entry it speaks of, which matters the second time
-        options = RestoreOptions(jobs=1 if again else self._request.options.jobs)
+        options = RestoreOptions(jobs=jobs)
         # rows are ours to copy, so no trigger needs to be turned off by it
         argv = restore_arguments(self._chosen.client, stage, options, is_superuser=False)
         if application.no_owner:

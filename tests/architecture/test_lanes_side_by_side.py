@@ -25,7 +25,7 @@ pytest)
     echo "$TMPDIR" >"$HOME/place"
     until [ -e "$HOME/rehearsal.pid" ]; do sleep 0.01; done
     echo "words of the tests"
-    [ -z "$LASTS" ] || kill -INT $PPID
+    [ -z "$LASTS" ] || kill -TERM $PPID
     touch "$HOME/tested"
     exit "$TESTS" ;;
 esac
@@ -106,10 +106,10 @@ def test_what_was_left_out_of_the_rehearsal_is_said(lanes: Lanes) -> None:
     assert "LEFT OUT: (part of) the rehearsal" in done.stdout
 
 
-def test_an_interrupted_run_takes_its_rehearsal_along(lanes: Lanes) -> None:
+def test_a_run_that_is_ended_takes_its_rehearsal_along(lanes: Lanes) -> None:
     done = lanes.run(LASTS="yes")
 
-    assert done.returncode == 130
+    assert done.returncode == 143
     assert not lanes.is_rehearsing
 
 
