@@ -53,7 +53,7 @@ class Lanes:
             },
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 
