@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from chalicelib.bootstrap.services import Services
-from chalicelib.domain.backup import Backup, BackupOptions, Status, Step
+from chalicelib.domain.backup import Backup, BackupOptions, Component, Status, Step
 from chalicelib.domain.channel import Channel, ChannelKind
 from chalicelib.domain.connection import Connection, Endpoint
 from chalicelib.domain.job import Job, JobArguments, JobKind
@@ -23,6 +23,7 @@ from chalicelib.domain.progress import Progress
 from chalicelib.domain.project import Project
 from chalicelib.domain.record import Insert, Put
 from chalicelib.domain.restore import Restore, RestoreOptions, confirmation_of
+from chalicelib.domain.run_steps import StepBegun
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.stored_text import texts_of
 from chalicelib.domain.supabase import Reached, SupabaseSettings
@@ -151,13 +152,19 @@ def _channel(services: Services, name: str, url: str) -> Channel:
 
 def _running(services: Services, project: Project) -> Backup:
     now = services.ledger.clock.now()
+    started = now - timedelta(seconds=48)
     backup = Backup(
         id=services.ledger.ids.new(),
         project_id=project.id,
         name=f"{project.name}, by hand",
+        options=BackupOptions(components=(Component.DATABASE,)),
         requested_by=ACTOR,
         created_at=now - timedelta(seconds=50),
-        started_at=now - timedelta(seconds=48),
+        started_at=started,
+        steps=(
+            StepBegun(step=Step.PREPARE, attempt=0, began_at=started),
+            StepBegun(step=Step.DUMP, attempt=1, began_at=started + timedelta(seconds=1)),
+        ),
         status=Status.IN_PROGRESS,
         step=Step.DUMP,
         attempt=1,
