@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from chalicelib.domain.backup import BackupOptions, BackupType
@@ -123,9 +122,13 @@ def test_large_objects_that_are_left_out_are_neither_dumped_nor_counted_and_it_i
 
 @pytest.mark.parametrize("is_readable", [False, True])
 def test_large_objects_that_cannot_be_read_may_be_left_out_with_a_word(
-    dumper: Dumper, source18: Connection, *, is_readable: bool
+    dumper: Dumper,
+    source18: Connection,
+    clerk_of: Callable[[str], Connection],
+    *,
+    is_readable: bool,
 ) -> None:
-    clerk = clerk_of(source18, "IN ROLE pg_read_all_data BYPASSRLS")
+    clerk = clerk_of("IN ROLE pg_read_all_data BYPASSRLS")
     if is_readable:
         execute(source18, "DO $$ BEGIN PERFORM lo_unlink(oid) FROM pg_largeobject_metadata; END $$")
         execute(source18, "SELECT lo_from_bytea(4711, 'x')")
@@ -139,9 +142,9 @@ def test_large_objects_that_cannot_be_read_may_be_left_out_with_a_word(
 
 
 def test_large_objects_that_cannot_be_read_fail_any_other_dump(
-    dumper: Dumper, source18: Connection
+    dumper: Dumper, clerk_of: Callable[[str], Connection]
 ) -> None:
-    clerk = clerk_of(source18, "IN ROLE pg_read_all_data BYPASSRLS")
+    clerk = clerk_of("IN ROLE pg_read_all_data BYPASSRLS")
 
     with pytest.raises(PermissionDenied, match="large object"):
         dumper.run(request_of(dumper, clerk))
@@ -203,20 +206,24 @@ def test_what_the_role_may_not_read_fails_the_dump_by_name(
 
 
 @pytest.fixture
-def reader(source18: Connection) -> Connection:
+def reader(source18: Connection, clerk_of: Callable[[str], Connection]) -> Connection:
     """Give a login that may read nothing of its own accord, and may become the owner."""
-    clerk = clerk_of(source18, "NOINHERIT")
+    clerk = clerk_of("NOINHERIT")
     execute(source18, f'GRANT "{source18.endpoint.user}" TO clerk')
     return clerk
 
 
-def clerk_of(source: Connection, attributes: str) -> Connection:
-    """Make the role anew; what it was granted in other databases goes with them."""
-    with suppress(psycopg.errors.UndefinedObject):
-        execute(source, "DROP OWNED BY clerk", "DROP ROLE clerk")
-    execute(source, f"CREATE ROLE clerk LOGIN PASSWORD 'clerk' {attributes}")
-    endpoint = source.endpoint.model_copy(update={"user": "clerk"})
-    return Connection(endpoint, "clerk")
+@pytest.fixture
+def clerk_of(source18: Connection) -> Iterator[Callable[[str], Connection]]:
+    """Make a login with some attributes; it goes, for roles belong to every test's server."""
+
+    def made(attributes: str) -> Connection:
+        execute(source18, f"CREATE ROLE clerk LOGIN PASSWORD 'clerk' {attributes}")
+        endpoint = source18.endpoint.model_copy(update={"user": "clerk"})
+        return Connection(endpoint, "clerk")
+
+    yield made
+    execute(source18, "DROP OWNED BY clerk", "DROP ROLE clerk")
 
 
 def test_sessions_and_pg_dump_act_as_the_role_that_is_asked_for(

@@ -23,6 +23,7 @@ from chalicelib.engine.clients import Clients
 from chalicelib.local.postgres import LocalPostgres
 from tests.support.dumping import (
     Dumper,
+    connected,
     endpoint_of,
     execute,
     locked,
@@ -234,11 +235,17 @@ def test_a_session_ended_by_the_administrator_is_source_lost(
     source18: Connection, dumper: Dumper
 ) -> None:
     execute(source18, BIG_TABLE)
-    dumper.on_first_bytes = lambda: execute(
-        source18,
+    ending = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name LIKE 'holdfast %' AND query LIKE 'COPY%'",
+        " WHERE application_name LIKE 'holdfast %' AND query LIKE 'COPY%'"
     )
+
+    def ended() -> bool:
+        with connected(source18) as session:
+            return session.execute(ending.encode()).fetchone() is not None
+
+    # its first bytes are the table of contents; the rows wait for a reader, who waits here
+    dumper.on_first_bytes = lambda: await_that(ended)
 
     with pytest.raises(SourceLost):
         dumper.dump(source18, UNCOMPRESSED)
