@@ -284,7 +284,8 @@ def _take_measure(stand: Stand) -> None:
 @contextmanager
 def _server() -> Iterator[LocalPostgres]:
     programs = next(found for found in find_servers() if found.major == MAJOR)
-    with LocalPostgres(programs, LocalSettings(durable=False)) as server:
+    # it is killed, and recovers: roles that were dropped before must not come back
+    with LocalPostgres(programs, LocalSettings(durable=True)) as server:
         yield server
 
 
